@@ -1,0 +1,92 @@
+"""Train a CNN on handwritten digits and publish it: load, normalise, build, fit, evaluate, publish.
+
+ACCURACY_LINE
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from trainer.dataset import find_csvs, read_digits, split
+from trainer.download import fetch_csvs
+from trainer.errors import AccuracyTooLowError, TrainerError
+from trainer.json_text import to_json_text
+from trainer.settings import Settings, read_settings
+
+INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one training; return the process's exit status."""
+    settings = read_settings(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    try:
+        return train(settings)
+    except TrainerError as error:
+        print(f"cnn_mnist.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("cnn_mnist.py: interrupted; nothing is published", file=sys.stderr)
+        return INTERRUPTED
+
+
+def train(settings: Settings) -> int:
+    """Train as `settings` say and publish, unless a person stopped it or the model is not good enough."""
+    paths = find_csvs(settings.data_dir) or fetch_csvs(settings.data_dir)
+    train_digits, test_digits = read_digits(paths["train"]), read_digits(paths["test"])
+    train_part, validation_part = split(train_digits, settings.validation_share, settings.seed)
+
+    # Only now: TensorFlow takes seconds to start, and what is wrong with the data should be said at once.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # below it are notes to TensorFlow's own developers
+    from trainer.evaluation import evaluate, summary
+    from trainer.network import build_cnn
+    from trainer.pictures import draw_pictures
+    from trainer.progress import Progress
+    from trainer.publishing import check_writable, publish
+    from trainer.training import fit, make_reproducible
+
+    check_writable(settings.shared_dir)
+    progress = Progress(sys.stdout, settings.epochs)
+    progress.say(f"{len(train_part.y)} digits to learn from, {len(test_digits)} to be examined on")
+    make_reproducible(settings.seed)
+    model = build_cnn()
+    training = fit(model, train_part, validation_part, settings.epochs, settings.batch_size, progress)
+    if training.interrupted:
+        progress.say(f"stopped after epoch {training.epochs_done} of {settings.epochs}; nothing is published")
+        return INTERRUPTED
+
+    report = evaluate(model, test_digits)
+    progress.say(summary(report))
+    if report["accuracy"] < settings.min_accuracy:
+        raise AccuracyTooLowError(
+            f"{report['accuracy']:.2%} is below the {settings.min_accuracy:.2%} that may be published "
+            "(--min-accuracy); what was published before stays: train longer, or lower the bar"
+        )
+
+    def write_extras(folder: Path) -> None:
+        draw_pictures(folder, training.history, report, test_digits)
+        (folder / "report.json").write_text(to_json_text(report), encoding="utf-8")
+        (folder / "history.json").write_text(to_json_text(training.history), encoding="utf-8")
+        (folder / "training.log").write_text("\n".join(progress.lines) + "\n", encoding="utf-8")
+
+    facts = {
+        "metrics": {name: report[name] for name in ("dataset", "n", "correct", "accuracy", "accuracy_ci95")},
+        "training": {
+            "rows": len(train_part.y),
+            "epochs": settings.epochs,
+            "batch_size": settings.batch_size,
+            "seed": settings.seed,
+            "validation_share": settings.validation_share,
+            "duration_s": round(training.duration_s, 1),
+        },
+        "data": {"train": train_digits.source, "test": test_digits.source},
+    }
+    version = publish(model, settings.shared_dir, test_digits, facts, write_extras)
+    progress.say(f"published version {version} in {settings.shared_dir}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

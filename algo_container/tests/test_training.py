@@ -1,0 +1,170 @@
+"""A training run from CSV to published model, as a person starts it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+PROGRAM = Path(__file__).parents[1] / "cnn_mnist.py"
+SCHEMA = Path(__file__).parents[2] / "shared" / "manifest.schema.json"
+QUICK = ["--epochs", "2", "--batch-size", "20", "--min-accuracy", "0.3"]
+
+
+def command(data: Path, out: Path, *more: str) -> list[str]:
+    return [sys.executable, str(PROGRAM), "--data", str(data), "--out", str(out), *more]
+
+
+def run(data: Path, out: Path, *more: str) -> subprocess.CompletedProcess:
+    return subprocess.run(command(data, out, *more), capture_output=True, text=True, check=False)
+
+
+def published(folder: Path) -> dict:
+    return json.loads((folder / "manifest.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def trained(easy_data, tmp_path_factory) -> tuple[Path, str]:
+    """A folder with one published model and what the run printed."""
+    out = tmp_path_factory.mktemp("shared")
+    result = run(easy_data, out, *QUICK)
+    assert result.returncode == 0, result.stderr
+    return out, result.stdout
+
+
+def test_the_manifest_keeps_the_contract(trained):
+    manifest = published(trained[0])
+    jsonschema.validate(manifest, json.loads(SCHEMA.read_text()), format_checker=jsonschema.FormatChecker())
+    assert manifest["metrics"]["n"] == 100 and manifest["data"]["train"]["rows"] == 400
+    assert manifest["training"]["rows"] == 360
+
+
+def test_the_versions_folder_holds_the_model_and_what_people_look_at(trained):
+    out, _ = trained
+    folder = out / "versions" / published(out)["version"]
+    names = {path.name for path in folder.iterdir()}
+    pictures = {"curves.png", "confusion.png", "mistakes.png"}
+    assert (
+        names == {"model.json", "model.h5", "manifest.json", "report.json", "history.json", "training.log"} | pictures
+    )
+    assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+    for name in ("model.json", "model.h5", "manifest.json"):
+        assert (folder / name).read_bytes() == (out / name).read_bytes()
+    report = json.loads((folder / "report.json").read_text())
+    assert np.sum(report["confusion_matrix"]) == 100
+    assert report["correct"] == np.trace(report["confusion_matrix"])
+    assert len(json.loads((folder / "history.json").read_text())["val_accuracy"]) == 2
+
+
+def test_the_log_has_a_bar_an_epoch_and_no_control_characters(trained):
+    _, output = trained
+    bars = re.findall(
+        r"^Epoch (\d)/2 \[#+-*\] [\d.]+ s, ETA \d+ min \d\d s  .*loss [\d.]+.*accuracy [\d.]+", output, re.M
+    )
+    assert bars == ["1", "2"]
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", output)
+    for words in ("of the 100 digits", "95 % interval", "precision", "confusions"):
+        assert words in output
+
+
+READER = """
+import json, sys, keras, numpy as np
+folder = sys.argv[1]
+probe = json.load(open(f"{folder}/manifest.json"))["probe"]
+x = np.array(probe["inputs"], "float32").reshape(-1, 28, 28, 1) / 255
+whole = keras.models.load_model(f"{folder}/model.h5", compile=False)
+pair = keras.models.model_from_json(open(f"{folder}/model.json").read())
+pair.load_weights(f"{folder}/model.h5")
+assert max(np.abs(model.predict(x, verbose=0) - probe["outputs"]).max() for model in (whole, pair)) < 1e-5
+print([type(layer).__name__ for layer in pair.layers])
+"""
+
+
+def test_any_keras_program_reads_the_files_in_both_ways(trained):
+    result = subprocess.run([sys.executable, "-c", READER, trained[0]], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    layers = ["Conv2D", "Dropout", "BatchNormalization", "MaxPooling2D"] * 2 + ["Flatten", "Dense", "Dense"]
+    assert result.stdout.strip() == str(layers)
+
+
+def test_the_same_seed_gives_the_same_model_and_another_seed_another(trained, easy_data, tmp_path):
+    digests = []
+    for seed in ("1", "2"):
+        assert run(easy_data, tmp_path / seed, *QUICK, "--seed", seed).returncode == 0
+        digests.append(published(tmp_path / seed)["files"]["model.h5"]["sha256"])
+    assert digests[0] == published(trained[0])["files"]["model.h5"]["sha256"]
+    assert digests[0] != digests[1]
+
+
+def test_a_model_below_the_minimum_is_not_published(easy_data, tmp_path):
+    result = run(easy_data, tmp_path, "--epochs", "1", "--min-accuracy", "1.0", "--batch-size", "400")
+    assert result.returncode == 1
+    assert "is below the 100.00% that may be published" in result.stderr
+    assert not (tmp_path / "manifest.json").exists()
+
+
+def test_ctrl_c_ends_after_the_epoch_and_publishes_nothing(easy_data, tmp_path):
+    arguments = command(easy_data, tmp_path, "--epochs", "500", "--min-accuracy", "0")
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=environment) as training:
+        seen = ""
+        while "Epoch   2/500" not in seen:
+            seen += training.stdout.readline()
+        training.send_signal(signal.SIGINT)
+        rest, _ = training.communicate(timeout=60)
+    assert training.returncode == 130
+    assert "stopping after this epoch" in rest and re.search(
+        r"stopped after epoch \d+ of 500; nothing is published", rest
+    )
+    assert not (tmp_path / "manifest.json").exists() and not any((tmp_path / "versions").iterdir())
+
+
+def test_bad_data_are_refused_before_tensorflow_starts(easy_data, tmp_path):
+    lines = (easy_data / "train.csv").read_text().splitlines()
+    lines[17] = lines[17].rsplit(",", 1)[0]
+    (tmp_path / "train.csv").write_text("\n".join(lines))
+    (tmp_path / "test.csv").write_bytes((easy_data / "test.csv").read_bytes())
+    started = time.monotonic()
+    result = run(tmp_path, tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.strip() == "cnn_mnist.py: train.csv: row 17 has 783 pixels, expected 784"
+    assert time.monotonic() - started < 30
+
+
+def test_a_folder_that_cannot_be_written_is_named(easy_data, tmp_path):
+    (tmp_path / "file").touch()
+    result = run(easy_data, tmp_path / "file", *QUICK)
+    assert result.returncode == 1 and "Epoch" not in result.stdout
+    assert "the model could not be written" in result.stderr and "Traceback" not in result.stderr
+
+
+TERMINAL = """
+import pty, sys
+status = pty.spawn(sys.argv[1:])
+sys.exit(status >> 8)
+"""
+
+
+def test_on_a_terminal_a_bar_moves_within_the_epoch(easy_data, tmp_path):
+    arguments = [sys.executable, "-c", TERMINAL, *command(easy_data, tmp_path, *QUICK)]
+    result = subprocess.run(arguments, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert result.returncode == 0, result.stdout
+    assert re.search(r"\rEpoch 1/2 .*\d+/18 .*loss", result.stdout)
+
+
+def test_a_few_thousand_real_digits_teach_it_to_read_most(mnist_dir, tmp_path):
+    import gzip
+    from itertools import islice
+
+    for part, rows in (("train", 4001), ("test", 1001)):
+        with gzip.open(mnist_dir / f"{part}.csv.gz", "rt") as file:
+            (tmp_path / f"{part}.csv").write_text("".join(islice(file, rows)))
+    result = run(tmp_path, tmp_path / "out", "--epochs", "4", "--batch-size", "64", "--min-accuracy", "0.9")
+    assert result.returncode == 0, result.stderr

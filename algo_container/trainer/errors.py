@@ -1,0 +1,21 @@
+"""The errors that end a training run with one clear sentence instead of a traceback."""
+
+
+class TrainerError(Exception):
+    """Something a person can mend: the message names it, what was wanted and what to do."""
+
+
+class DatasetError(TrainerError):
+    """A data file is missing, unreadable or not what it should be."""
+
+
+class DownloadError(DatasetError):
+    """No data file is present and none could be fetched."""
+
+
+class AccuracyTooLowError(TrainerError):
+    """The trained model is below the accuracy that may be published."""
+
+
+class PublishError(TrainerError):
+    """The trained model could not be written, or did not read back as it was."""

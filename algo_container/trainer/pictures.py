@@ -1,0 +1,83 @@
+"""Draw a training run: its curves, its confusions and its worst mistakes."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from trainer.dataset import LABELS, Digits
+from trainer.evaluation import Report
+
+MISTAKES_A_ROW = 10
+
+
+def draw_pictures(folder: Path, history: dict[str, list[float]], report: Report, test: Digits) -> list[Path]:
+    """Write curves.png, confusion.png and mistakes.png into `folder`."""
+    figures = {
+        "curves.png": _curves(history),
+        "confusion.png": _confusion(report),
+        "mistakes.png": _mistakes(report, test),
+    }
+    for name, figure in figures.items():
+        figure.savefig(folder / name, dpi=120)
+    return [folder / name for name in figures]
+
+
+def _curves(history: dict[str, list[float]]) -> Figure:
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for axes, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for name, label in ((metric, "training, dropout on"), (f"val_{metric}", "validation")):
+            if name in history:
+                axes.plot(range(1, len(history[name]) + 1), history[name], marker="o", markersize=3, label=label)
+        axes.set(title=metric, xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    return figure
+
+
+def _confusion(report: Report) -> Figure:
+    counts = np.array(report["confusion_matrix"])
+    mistakes = counts - np.diag(np.diag(counts))
+    figure = Figure(figsize=(6.4, 6), layout="constrained")
+    axes = figure.subplots()
+    # Coloured by mistakes alone: the diagonal would drown them.
+    axes.imshow(mistakes, cmap="OrRd", vmin=0, vmax=max(1, mistakes.max()))
+    for written in LABELS:
+        for read in LABELS:
+            if counts[written, read]:
+                weight = "bold" if written == read else "normal"
+                dark = mistakes[written, read] > 0.6 * max(1, mistakes.max())
+                axes.text(
+                    read,
+                    written,
+                    counts[written, read],
+                    ha="center",
+                    va="center",
+                    weight=weight,
+                    fontsize=9,
+                    color="white" if dark else "black",
+                )
+    axes.set(
+        xticks=LABELS,
+        yticks=LABELS,
+        xlabel="read",
+        ylabel="written",
+        title=f"{report['accuracy']:.2%} of {report['n']} right",
+    )
+    return figure
+
+
+def _mistakes(report: Report, test: Digits) -> Figure:
+    worst = report["worst_mistakes"]
+    rows = max(1, -(-len(worst) // MISTAKES_A_ROW))
+    figure = Figure(figsize=(12, 1.5 * rows + 0.5), layout="constrained")
+    figure.suptitle(f"The {len(worst)} worst mistakes: written → read" if worst else "No mistakes")
+    cells = figure.subplots(rows, MISTAKES_A_ROW, squeeze=False).ravel()
+    for cell in cells:
+        cell.axis("off")
+    for cell, mistake in zip(cells, worst, strict=False):
+        cell.imshow(test.pixels[mistake["row"] - 1], cmap="gray_r")
+        cell.set_title(f"{mistake['label']} → {mistake['answer']}", fontsize=11)
+    return figure

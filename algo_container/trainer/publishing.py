@@ -1,0 +1,153 @@
+"""Publish a model as a whole or not at all; shared/README.md holds the protocol and manifest.schema.json its form."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import absl.logging
+import keras
+import numpy as np
+
+from trainer.dataset import LABELS, PIXEL_MAX, SIDE, Digits, normalise
+from trainer.errors import PublishError
+from trainer.json_text import to_json_text
+
+SCHEMA_VERSION = 1
+ARTEFACTS = ("model.json", "model.h5")
+# Kernels of another runtime add up in another order; what they agree on is far closer than any two digits.
+PROBE_TOLERANCE = 1e-3
+
+
+def publish(
+    model: keras.Model,
+    shared_dir: Path,
+    test: Digits,
+    facts: Mapping[str, object],
+    write_extras: Callable[[Path], object],
+) -> str:
+    """Publish `model` in `shared_dir` and return its version.
+
+    facts: the manifest's metrics, training and data; write_extras: adds what people look at to the version's folder.
+    Raises PublishError if the folder cannot be written or the model does not read back as it was; what was
+    published before then stays as it is.
+    """
+    probe = make_probe(model, test)
+    try:
+        with _only_publisher(shared_dir):
+            versions = shared_dir / "versions"
+            for leftover in versions.glob(".partial-*"):  # a publisher that was killed; the lock says it is not at work
+                shutil.rmtree(leftover)
+            partial = versions / f".partial-{os.getpid()}"
+            partial.mkdir(parents=True)
+            _write_model(model, partial)
+            _check_read_back(partial, probe)
+            version = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{_sha256(partial / 'model.h5')[:8]}"
+            manifest = _manifest(version, partial, probe, facts)
+            write_extras(partial)
+            (partial / "manifest.json").write_text(to_json_text(manifest), encoding="utf-8")
+            for path in [*partial.iterdir(), partial]:
+                _flush(path)
+            partial.rename(versions / version)
+            _flush(versions)
+            # The manifest last: a reader takes it as the commit.
+            for name in (*ARTEFACTS, "manifest.json"):
+                _replace(shared_dir / name, (versions / version / name).read_bytes())
+            return version
+    except OSError as error:
+        raise _not_written(shared_dir, error) from error
+
+
+def check_writable(shared_dir: Path) -> None:
+    """Raise PublishError now rather than after the training if nothing can be published in `shared_dir`."""
+    try:
+        with _only_publisher(shared_dir):
+            (shared_dir / "versions").mkdir(exist_ok=True)
+    except OSError as error:
+        raise _not_written(shared_dir, error) from error
+
+
+def make_probe(model: keras.Model, test: Digits) -> dict[str, object]:
+    """Take the first test row of every digit and what the model makes of it, for a reader to compare with."""
+    rows = [int(np.flatnonzero(test.labels == label)[0]) for label in LABELS]
+    pixels = test.pixels[rows]
+    outputs = model.predict(normalise(pixels), verbose=0)
+    return {
+        "inputs": pixels.reshape(len(rows), -1).tolist(),
+        "outputs": [[round(float(value), 6) for value in row] for row in outputs],
+        "tolerance": PROBE_TOLERANCE,
+    }
+
+
+def _not_written(shared_dir: Path, error: OSError) -> PublishError:
+    return PublishError(
+        f"{shared_dir}: the model could not be written ({error.strerror or error}); what was published before is "
+        "untouched: make room or mend the folder's permissions, then train again"
+    )
+
+
+def _manifest(version: str, folder: Path, probe: dict[str, object], facts: Mapping[str, object]) -> dict[str, object]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "version": version,
+        "created_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "parent": None,
+        "keras_version": keras.__version__,
+        "input": {"shape": [SIDE, SIDE, 1], "divisor": PIXEL_MAX, "ink": "bright"},
+        "labels": list(LABELS),
+        "files": {
+            name: {"sha256": _sha256(folder / name), "size_bytes": (folder / name).stat().st_size} for name in ARTEFACTS
+        },
+        **facts,
+        "probe": probe,
+    }
+
+
+def _write_model(model: keras.Model, folder: Path) -> None:
+    (folder / "model.json").write_text(model.to_json(), encoding="utf-8")
+    # This form, not save_weights(): Keras 3 reads its own weights file under no name but `*.weights.h5`.
+    absl.logging.set_verbosity(absl.logging.ERROR)  # Keras warns that HDF5 is its older form; readers of it are many
+    model.save(folder / "model.h5", include_optimizer=False)
+
+
+def _check_read_back(folder: Path, probe: dict[str, object]) -> None:
+    model = keras.models.model_from_json((folder / "model.json").read_text(encoding="utf-8"))
+    model.load_weights(folder / "model.h5")
+    pixels = np.array(probe["inputs"], dtype=np.uint8).reshape(-1, SIDE, SIDE)
+    difference = float(np.abs(model.predict(normalise(pixels), verbose=0) - np.array(probe["outputs"])).max())
+    if not difference <= PROBE_TOLERANCE:
+        raise PublishError(f"the written model differs from the trained one by {difference:.2g}; nothing is published")
+
+
+@contextlib.contextmanager
+def _only_publisher(shared_dir: Path) -> Iterator[None]:
+    shared_dir.mkdir(parents=True, exist_ok=True)
+    with (shared_dir / ".publish.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.partial")
+    temporary.write_bytes(content)
+    _flush(temporary)
+    os.replace(temporary, path)
+    _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    """Wait until the disk holds the file or the folder's entries."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

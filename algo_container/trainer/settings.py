@@ -1,0 +1,92 @@
+"""What a person may choose: each option on the command line, by environment variable, or by its default."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT_SHARED_DIR = Path(__file__).resolve().parents[2] / "shared"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The choices of one training run."""
+
+    data_dir: Path
+    shared_dir: Path
+    epochs: int
+    batch_size: int
+    seed: int
+    min_accuracy: float
+    validation_share: float
+
+
+def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the options; an option given on the command line wins over its environment variable.
+
+    Exits with status 2 and the option's name if a value is not what it must be.
+    """
+    parser = argparse.ArgumentParser(
+        prog="cnn_mnist.py",
+        description="Train a CNN on handwritten digits and publish it for the user interface.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+
+    def option(name: str, variable: str, kind: Callable[[str], object], default: object, text: str) -> None:
+        # A string default goes through `kind` as a typed value does, so a bad variable is refused in the same words.
+        parser.add_argument(
+            name, type=kind, default=environment.get(variable) or str(default), help=f"{text} [{variable}]"
+        )
+
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=environment.get("DATA_DIR") or argparse.SUPPRESS,
+        help="folder with train.csv and test.csv (also .csv.gz, mnist_train.csv, mnist_test.csv), "
+        "which are fetched if absent [DATA_DIR] (default: the folder of --out)",
+    )
+    option("--out", "SHARED_DIR", Path, PROJECT_SHARED_DIR, "folder in which the model is published")
+    option("--epochs", "EPOCHS", _whole(1), 20, "passes over the training rows")
+    option("--batch-size", "BATCH_SIZE", _whole(1), 128, "rows a training step")
+    option("--seed", "SEED", _whole(0), 1, "same seed, same machine: same model")
+    option("--min-accuracy", "MIN_ACCURACY", _share(1.0), 0.98, "publish nothing below this accuracy on the test rows")
+    option(
+        "--validation-share",
+        "VALIDATION_SHARE",
+        _share(0.5),
+        0.1,
+        "share of the training rows held out to watch the training; 0 trains on all of them",
+    )
+    chosen = parser.parse_args(arguments)
+    return Settings(
+        data_dir=getattr(chosen, "data", chosen.out),
+        shared_dir=chosen.out,
+        epochs=chosen.epochs,
+        batch_size=chosen.batch_size,
+        seed=chosen.seed,
+        min_accuracy=chosen.min_accuracy,
+        validation_share=chosen.validation_share,
+    )
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and int(text) >= least):
+            raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number of {least} or more")
+        return int(text)
+
+    return parse
+
+
+def _share(most: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not 0 <= value <= most:  # also false for NaN
+            raise argparse.ArgumentTypeError(f"{text!r}, expected a number from 0 to {most}, such as 0.1")
+        return value
+
+    return parse
