@@ -1,0 +1,77 @@
+"""Turn a Keras pair into an OpenVINO model once per digest, in a process that may die without harm."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from digit_ui.artefacts import Artefact, ArtefactError
+
+# Part of the cache's key: raised when pair_reader.py writes another form, so that an old one is never read.
+FORM = 1
+TIMEOUT_S = 120
+MEMORY_BYTES = 8 * 2**30  # address space, of which Keras and OpenVINO reserve far more than they use
+
+
+def converted(artefact: Artefact, cache_dir: Path) -> Path:
+    """Return the folder that holds `artefact` as model.xml and model.bin, converting it if it is not cached.
+
+    Raises ArtefactError with the reader's own sentence if the pair is no model that can be served.
+    """
+    folder = cache_dir / f"{artefact.digest}-{FORM}"
+    if folder.is_dir():
+        return folder
+    cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _only_converter(cache_dir):
+        if not folder.is_dir():  # another worker may have been faster
+            work = Path(tempfile.mkdtemp(prefix=".partial-", dir=cache_dir))
+            try:
+                _read_pair(artefact, work / "model.xml")
+                work.rename(folder)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+    return folder
+
+
+def forget(folder: Path) -> None:
+    """Drop a converted form that turned out to be unusable, so that the next attempt makes it anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read_pair(artefact: Artefact, out_xml: Path) -> None:
+    command = [sys.executable, "-m", "digit_ui.pair_reader", *map(str, artefact.paths()), str(out_xml)]
+    package_parent = Path(__file__).resolve().parents[1]
+    try:
+        result = subprocess.run(  # noqa: S603 # our own module, with paths that no request chooses
+            command,
+            cwd=package_parent,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            preexec_fn=_limit,
+            env={**os.environ, "PYTHONPATH": str(package_parent), "KERAS_BACKEND": "openvino"},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ArtefactError(f"{artefact.folder}: reading the model took more than {TIMEOUT_S} s") from error
+    if result.returncode != 0:
+        reason = (result.stderr.strip().splitlines() or [f"the reader ended with status {result.returncode}"])[-1]
+        raise ArtefactError(f"{artefact.folder}: {reason}")
+
+
+def _limit() -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+@contextlib.contextmanager
+def _only_converter(cache_dir: Path) -> Iterator[None]:
+    with (cache_dir / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

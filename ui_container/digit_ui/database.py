@@ -1,0 +1,122 @@
+"""The feedback store: SQLite in the shared folder by default, any database that SQLAlchemy knows by its URL."""
+
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import (
+    URL,
+    CheckConstraint,
+    Engine,
+    LargeBinary,
+    Result,
+    String,
+    create_engine,
+    event,
+    make_url,
+    select,
+)
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.types import DateTime
+
+ROWS_A_FETCH = 500
+BUSY_TIMEOUT_S = 10
+
+
+class Base(DeclarativeBase):
+    """The tables of the store."""
+
+
+class Feedback(Base):
+    """One drawing and the digit that its author meant.
+
+    pixels: 784 grey values as the network saw them, row by row, ink bright; original: what the author sent, in
+    original_type; digit and model_version: what was answered, where the sender said so.
+    """
+
+    __tablename__ = "feedback"
+    __table_args__ = (CheckConstraint("label BETWEEN 0 AND 9"), CheckConstraint("digit BETWEEN 0 AND 9"))
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(String(36), unique=True, default=lambda: str(uuid.uuid4()))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=lambda: datetime.now(UTC))
+    label: Mapped[int]
+    digit: Mapped[int | None]
+    model_version: Mapped[str | None] = mapped_column(String(64))
+    pixels: Mapped[bytes] = mapped_column(LargeBinary(784))
+    original: Mapped[bytes] = mapped_column(LargeBinary)
+    original_type: Mapped[str] = mapped_column(String(32))
+
+
+class StoreError(Exception):
+    """The store cannot be read or written now."""
+
+
+class FeedbackStore:
+    """Opens the database at its first use, so that a server without one still predicts."""
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url)
+        self._engine: Engine | None = None
+
+    def add(self, feedback: Feedback) -> str:
+        """Store one feedback and return its id; when this returns, it is on the disk.
+
+        Raises StoreError if it could not be stored.
+        """
+        try:
+            with Session(self._open()) as session:
+                session.add(feedback)
+                session.commit()
+                return feedback.id
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreError(_one_line(error)) from error
+
+    def rows(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield every label with its pixels uint8 (784,), oldest first, without holding them all in memory.
+
+        Raises StoreError, before the first row, if the store cannot be read.
+        """
+        try:
+            session = Session(self._open())
+            result = session.execute(
+                select(Feedback.label, Feedback.pixels).order_by(Feedback.number),
+                execution_options={"yield_per": ROWS_A_FETCH},
+            )
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreError(_one_line(error)) from error
+        return _stream(session, result)
+
+    def _open(self) -> Engine:
+        if self._engine is None:
+            engine = _sqlite_engine(self._url) if self._url.get_backend_name() == "sqlite" else create_engine(self._url)
+            Base.metadata.create_all(engine)
+            self._engine = engine
+        return self._engine
+
+
+def _stream(session: Session, result: Result[int, bytes]) -> Iterator[tuple[int, np.ndarray]]:
+    with session:
+        for label, pixels in result:
+            yield label, np.frombuffer(pixels, dtype=np.uint8)
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")  # readers do not stop the writer
+        connection.execute("PRAGMA synchronous=FULL")  # in WAL mode anything less can lose the last commits
+
+    return engine
+
+
+def _one_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:300]

@@ -1,0 +1,126 @@
+"""Read what a person drew from a request, in any of the forms that the API takes."""
+
+import base64
+import binascii
+import json
+import math
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+import numpy as np
+from flask import Request
+from pydantic import BaseModel, Field, ValidationError
+
+from digit_ui.picture import FORMATS, Strokes, ink_of_picture, ink_of_strokes, media_type_of
+from digit_ui.preprocessing import to_network_input
+from digit_ui.problems import Problem
+
+MAX_STROKES = 500
+MAX_POINTS = 20_000
+MAX_COORDINATE = 1e6
+STROKES_MEDIA_TYPE = "application/json"
+
+Coordinate = Annotated[float, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE, strict=True, allow_inf_nan=False)]
+Point = tuple[Coordinate, Coordinate]
+
+
+class DrawingBody(BaseModel):
+    """The JSON forms of a drawing: exactly one of `image` and `strokes`."""
+
+    image: str | None = None
+    strokes: Annotated[list[list[Point]], Field(max_length=MAX_STROKES)] | None = None
+
+
+Body = TypeVar("Body", bound=DrawingBody)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing as it came and as the network sees it. original: PNG, JPEG or JSON strokes; pixels: uint8 (28, 28)."""
+
+    original: bytes
+    media_type: str
+    pixels: np.ndarray
+
+
+def read_fields(request: Request, model: type[Body]) -> tuple[Body, bytes | None]:
+    """Read a request's fields into `model`, and the picture that came as bytes, if it did.
+
+    Takes JSON, a raw image/png or image/jpeg body (other fields then come in the query), or multipart with a file
+    field `image`. Raises Problem 400, 413 (from Flask), 415 or 422.
+    """
+    kind = request.mimetype
+    if kind == "application/json":
+        return _validate(model, _parse_json(request.get_data())), None
+    if kind in FORMATS.values():
+        return _validate(model, request.args.to_dict()), request.get_data()
+    if kind == "multipart/form-data":
+        file = request.files.get("image")
+        if file is None:
+            raise Problem(400, "no_image", "the form has no file field named 'image'; add one with the picture")
+        return _validate(model, request.form.to_dict()), file.read()
+    raise Problem(
+        415,
+        "unsupported_media_type",
+        f"the body is {kind or 'of no stated type'}; send application/json, image/png, image/jpeg or "
+        "multipart/form-data with a file field 'image'",
+    )
+
+
+def read_drawing(body: DrawingBody, picture: bytes | None) -> Drawing:
+    """Turn the fields of a request into a drawing. Raises Problem 400, 415 or 422 ("nothing is drawn")."""
+    given = [name for name, value in (("image", body.image), ("strokes", body.strokes)) if value is not None]
+    if picture is None and len(given) != 1:
+        got = " and ".join(given) or "neither"
+        raise Problem(400, "one_drawing", f"the request has {got}, expected either 'image' or 'strokes'")
+    if body.strokes is not None:
+        return _from_strokes(body.strokes)
+    data = picture if picture is not None else _from_data_url(body.image or "")
+    return Drawing(data, media_type_of(data), to_network_input(ink_of_picture(data)))
+
+
+def _from_strokes(strokes: Strokes) -> Drawing:
+    points = sum(map(len, strokes))
+    if points > MAX_POINTS:
+        raise Problem(422, "too_many_points", f"the strokes have {points} points, expected at most {MAX_POINTS}")
+    pixels = to_network_input(ink_of_strokes(strokes))
+    return Drawing(json.dumps(strokes, separators=(",", ":")).encode(), STROKES_MEDIA_TYPE, pixels)
+
+
+def _from_data_url(url: str) -> bytes:
+    head, comma, payload = url.partition(",")
+    if not comma or not head.startswith("data:") or not head.endswith(";base64"):
+        raise Problem(400, "not_a_data_url", "'image' must be a data URL: data:image/png;base64,…")
+    if head not in {f"data:{kind};base64" for kind in FORMATS.values()}:
+        raise Problem(415, "not_an_image", f"'image' is {head[5:-7][:60]!r}, expected image/png or image/jpeg")
+    try:
+        return base64.b64decode(payload, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Problem(400, "bad_base64", f"the data URL's base64 cannot be decoded ({error})") from error
+
+
+def _parse_json(data: bytes) -> object:
+    try:
+        return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, "bad_json", f"the body is not JSON ({error})") from error
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is too large for a number")
+    return value
+
+
+def _validate(model: type[Body], fields: object) -> Body:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in fault["loc"]) or "the body"
+        raise Problem(422, "bad_field", f"{where}: {fault['msg']} (got {repr(fault['input'])[:60]})") from error

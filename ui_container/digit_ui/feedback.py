@@ -1,0 +1,81 @@
+"""POST /feedback: which digit was meant; GET /feedback.csv: what has been gathered, for the trainer."""
+
+import logging
+from collections.abc import Iterator
+from typing import Annotated
+
+from flask import Blueprint, Response, current_app, jsonify, request, stream_with_context
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from digit_ui.database import Feedback, FeedbackStore, StoreError
+from digit_ui.drawing import DrawingBody, read_drawing, read_fields
+from digit_ui.preprocessing import SIDE
+from digit_ui.problems import Problem
+
+CSV_HEADER = ",".join(["label", *(f"{row}x{column}" for row in range(1, SIDE + 1) for column in range(1, SIDE + 1))])
+
+log = logging.getLogger(__name__)
+bp = Blueprint("feedback", __name__)
+
+
+def _ascii_digit(value: object) -> object:
+    """Forms carry text; take "3", but neither "３" nor 3.0 nor true, which Python would read as numbers."""
+    if isinstance(value, str) and len(value) == 1 and value.isascii() and value.isdigit():
+        return int(value)
+    return value
+
+
+Digit = Annotated[int, Field(ge=0, le=9, strict=True), BeforeValidator(_ascii_digit)]
+
+
+class FeedbackBody(DrawingBody):
+    """A drawing again, the digit that was meant, and what was answered."""
+
+    label: Digit
+    digit: Digit | None = None
+    model_version: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
+@bp.post("/feedback")
+def give() -> tuple[Response, int]:
+    """Store a drawing with its label; 201 means that it survives a power cut."""
+    body, picture = read_fields(request, FeedbackBody)
+    drawing = read_drawing(body, picture)
+    feedback = Feedback(
+        label=body.label,
+        digit=body.digit,
+        model_version=body.model_version,
+        pixels=drawing.pixels.tobytes(),
+        original=drawing.original,
+        original_type=drawing.media_type,
+    )
+    try:
+        feedback_id = _store().add(feedback)
+    except StoreError as error:
+        log.error("feedback could not be stored: %s", error)
+        raise Problem(503, "store_unavailable", "the feedback could not be stored; send it again later", 10) from error
+    return jsonify({"id": feedback_id}), 201
+
+
+@bp.get("/feedback.csv")
+def export() -> Response:
+    """Stream every drawing in Kaggle's layout: label,1x1,...,28x28."""
+    try:
+        rows = _store().rows()
+    except StoreError as error:
+        log.error("feedback could not be read: %s", error)
+        raise Problem(503, "store_unavailable", "the feedback cannot be read now; ask again later", 10) from error
+
+    def lines() -> Iterator[str]:
+        yield CSV_HEADER + "\n"
+        for label, pixels in rows:
+            yield f"{label},{','.join(map(str, pixels))}\n"
+
+    response = Response(stream_with_context(lines()), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = "attachment; filename=feedback.csv"
+    return response
+
+
+def _store() -> FeedbackStore:
+    store: FeedbackStore = current_app.extensions["feedback"]
+    return store

@@ -1,0 +1,56 @@
+"""The form of manifest.json, as the trainer promises it in shared/manifest.schema.json."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field, PositiveFloat, PositiveInt, StringConstraints
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Version = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
+Grey = Annotated[int, Field(ge=0, le=255)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class FileFacts(BaseModel):
+    """What one file of the model must be."""
+
+    sha256: Digest
+    size_bytes: PositiveInt
+
+
+class Files(BaseModel):
+    """The two files of a model, by their names on disk."""
+
+    model_json: FileFacts = Field(alias="model.json")
+    model_h5: FileFacts = Field(alias="model.h5")
+
+
+class InputContract(BaseModel):
+    """What the network takes: a grey value 0-255 divided by `divisor`, ink bright, in this shape."""
+
+    shape: tuple[Literal[28], Literal[28], Literal[1]] = (28, 28, 1)
+    divisor: PositiveFloat = 255
+    ink: Literal["bright"] = "bright"
+
+
+class Probe(BaseModel):
+    """Pictures, and the probabilities that the trainer computed for them."""
+
+    inputs: list[Annotated[list[Grey], Field(min_length=784, max_length=784)]] = Field(min_length=1, max_length=1000)
+    outputs: list[Annotated[list[Share], Field(min_length=10, max_length=10)]] = Field(min_length=1, max_length=1000)
+    tolerance: Annotated[float, Field(gt=0, le=0.1)]
+
+
+class Manifest(BaseModel):
+    """What a reader needs of a manifest; the rest is for people."""
+
+    schema_version: Literal[1]
+    version: Version
+    created_at: AwareDatetime
+    input: InputContract
+    labels: list[int] = Field(min_length=10, max_length=10)
+    files: Files
+    probe: Probe
+
+    def expected(self) -> dict[str, FileFacts]:
+        """Give each file's facts by its name on disk."""
+        return {"model.json": self.files.model_json, "model.h5": self.files.model_h5}

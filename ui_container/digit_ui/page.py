@@ -1,0 +1,40 @@
+"""GET /: the page to draw on."""
+
+from flask import Blueprint, Response, make_response, render_template
+from flask_babel import get_locale, gettext
+
+from digit_ui.i18n import LANGUAGES
+
+bp = Blueprint("page", __name__)
+
+
+@bp.get("/")
+def index() -> Response:
+    """Show the page in the visitor's language."""
+    language = str(get_locale())
+    other = next(code for code in LANGUAGES if code != language)
+    response = make_response(
+        render_template("index.html", language=language, other_language=other, messages=script_messages())
+    )
+    response.vary.update(["Accept-Language", "Cookie"])
+    response.cache_control.no_cache = True
+    return response
+
+
+def script_messages() -> dict[str, str]:
+    """Give the sentences that the page's script says; `{…}` is filled in by the script."""
+    return {
+        "answer": gettext("Vous venez d'écrire un {digit}"),
+        "unsure": gettext("Je ne suis pas sûr : peut-être un {digit}"),
+        "reading": gettext("Lecture en cours…"),
+        "nothingDrawn": gettext("Rien n'est dessiné : écrivez d'abord un chiffre dans le cadre."),
+        "away": gettext("Le serveur ne répond pas. Votre dessin est conservé : réessayez dans un instant."),
+        "refused": gettext("Le serveur a refusé la demande : {detail} Votre dessin est conservé."),
+        "sending": gettext("Envoi en cours…"),
+        "thanks": gettext("Merci ! Votre dessin et son chiffre sont enregistrés."),
+        "erased": gettext("Le dessin est effacé."),
+        "badLabel": gettext("Indiquez un seul chiffre, de 0 à 9, ou laissez le champ vide."),
+        "undone": gettext("Le dernier trait est annulé."),
+        "bar": gettext("{digit} : {percent} %"),
+        "version": gettext("Modèle {version}"),
+    }

@@ -1,0 +1,121 @@
+"""A short-lived program: read model.json and model.h5 with Keras and write them as an OpenVINO model.
+
+    python -m digit_ui.pair_reader model.json model.h5 out.xml
+
+It runs in a process of its own, so that neither Keras' memory nor a broken or hostile file reaches the server.
+Exit status 0: out.xml and out.bin are written; 1: the last line on standard error says what is wrong with the pair.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from digit_ui.keras2 import from_keras2
+
+INPUT_SHAPE = (28, 28, 1)
+OUTPUTS = 10
+MAX_PARAMETERS = 50_000_000
+# Layers that carry code of their own, or that look their code up by name when they are made.
+EXECUTABLE = ("Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer")
+OPENVINO_KERAS = {"KERAS_BACKEND": "openvino"}
+
+
+class PairError(Exception):
+    """The pair is no model that can be served."""
+
+
+def read_config(text: str) -> dict[str, Any]:
+    """Parse model.json to the form of Keras 3. Raises PairError if it is no model, or one that holds code."""
+    try:
+        config = json.loads(text)
+    except ValueError as error:
+        raise PairError(f"model.json is not JSON ({error}); write it with model.to_json()") from error
+    if not isinstance(config, dict) or not isinstance(config.get("config"), dict | list) or "class_name" not in config:
+        raise PairError("model.json is JSON but describes no Keras model; write it with model.to_json()")
+    _refuse_code(config)
+    return from_keras2(config)
+
+
+def convert(model_json: Path, model_h5: Path, out_xml: Path) -> None:
+    """Read the pair and write it for OpenVINO, with a free batch dimension. Raises PairError."""
+    config = read_config(model_json.read_text(encoding="utf-8"))
+    os.environ.update(OPENVINO_KERAS)
+    import h5py
+    import keras
+    import openvino
+
+    if not h5py.is_hdf5(model_h5):
+        raise PairError("model.h5 is no HDF5 file, or is cut off; copy it again")
+    try:
+        model = keras.models.model_from_json(json.dumps(config))
+    except Exception as error:
+        raise PairError(f"model.json cannot be built by Keras {keras.__version__}: {_reason(error)}") from error
+    _check_shapes(model)
+    try:
+        model.load_weights(model_h5)
+    except Exception as error:
+        raise PairError(f"model.h5 does not fit model.json: {_reason(error)}") from error
+    openvino.serialize(_trace(model), out_xml)
+
+
+def _trace(model: Any) -> Any:  # noqa: ANN401 # Keras and OpenVINO come without types
+    """Record the model's forward pass for any batch size.
+
+    Not model.export(): it records a batch of one, which Flatten writes into the graph as a constant, and a larger
+    batch then fails or, worse, comes back wrong.
+    """
+    import openvino
+    from keras.src.backend.openvino.core import OpenVINOKerasTensor
+    from openvino import opset16
+
+    pictures = opset16.parameter(openvino.PartialShape([-1, *INPUT_SHAPE]), openvino.Type.f32, name="pictures")
+    probabilities = model(OpenVINOKerasTensor(pictures.output(0)), training=False)
+    return openvino.Model([opset16.result(probabilities.output)], [pictures])
+
+
+def _refuse_code(node: object) -> None:
+    if isinstance(node, dict):
+        name = node.get("class_name")
+        if name in EXECUTABLE or name == "function" or "__lambda__" in (name, node.get("type")):
+            raise PairError(f"model.json holds a {name} layer, which could execute code; a model file is data only")
+        if str(node.get("module") or "keras").split(".")[0] not in ("keras", "builtins"):
+            raise PairError(f"model.json takes {name} from {node['module']!r}; only Keras' own layers are read")
+        for value in node.values():
+            _refuse_code(value)
+    elif isinstance(node, list):
+        for value in node:
+            _refuse_code(value)
+
+
+def _check_shapes(model: Any) -> None:  # noqa: ANN401 # as above
+    got_input, got_output = model.input_shape, model.output_shape
+    if got_input != (None, *INPUT_SHAPE):
+        raise PairError(f"the model takes {got_input}, expected (None, 28, 28, 1)")
+    if got_output != (None, OUTPUTS):
+        raise PairError(f"the model gives {got_output}, expected (None, 10): one probability for each digit")
+    if model.count_params() > MAX_PARAMETERS:
+        raise PairError(f"the model has {model.count_params()} parameters, expected at most {MAX_PARAMETERS}")
+
+
+def _reason(error: Exception) -> str:
+    """Give the line of a many-lined message that says why."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    cause = [line for line in lines if line.startswith("Exception encountered:")]
+    return (cause or lines)[0].removeprefix("Exception encountered:").strip()[:300]
+
+
+def main() -> int:
+    """Run the program on its three arguments."""
+    model_json, model_h5, out_xml = map(Path, sys.argv[1:])
+    try:
+        convert(model_json, model_h5, out_xml)
+    except (PairError, OSError, RecursionError) as error:
+        print(_reason(error), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

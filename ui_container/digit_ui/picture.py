@@ -1,0 +1,129 @@
+"""Turn the bytes of a PNG or JPEG, or a person's strokes, into ink: a grey picture in which ink is bright."""
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+
+from digit_ui.problems import Problem
+
+MIN_SIDE_PX = 8
+MAX_SIDE_PX = 4096
+ENOUGH_SIDE_PX = 512
+FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg"}
+# Strokes are drawn so large that fitting them into 20 x 20 smooths their edges as a scan would.
+STROKE_BOX_PX = 160
+# MNIST's pens are about an eighth of the digit's longer side wide.
+STROKE_WIDTH_PX = 20
+
+Strokes = list[list[tuple[float, float]]]
+
+
+def media_type_of(data: bytes) -> str:
+    """Tell image/png or image/jpeg by the bytes themselves. Raises Problem 415 for anything else."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    raise Problem(415, "not_an_image", "the picture is neither PNG nor JPEG; send one of these two formats")
+
+
+def ink_of_picture(data: bytes) -> np.ndarray:
+    """Decode a PNG or JPEG to ink: float32 (height, width), 0 is paper, 255 the strongest contrast possible.
+
+    Raises Problem 400 if the bytes cannot be decoded, 415 for another format, 422 for a size outside 8 to 4096 px.
+    """
+    media_type_of(data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the sizes are checked below
+            image = Image.open(io.BytesIO(data), formats=list(FORMATS))
+        _check_size(*image.size)  # before anything is decoded: a small file can claim a huge picture
+        grey, coverage = _grey_and_coverage(_shrink(ImageOps.exif_transpose(image)))
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise Problem(400, "undecodable_image", f"the picture cannot be decoded ({error}); is it cut off?") from error
+    if coverage is not None:
+        grey = _flatten(grey, coverage)
+    ink: np.ndarray = np.clip(_towards_ink(grey - _paper(grey)), 0, None)
+    return ink
+
+
+def ink_of_strokes(strokes: Strokes) -> np.ndarray:
+    """Draw strokes of any unit (x to the right, y down) as ink: float32 (height, width), 0 to 255.
+
+    The width of the line follows the size of the digit, as no screen's or pen's width would.
+    """
+    paths = [np.array(stroke, dtype=np.float64) for stroke in strokes if stroke]
+    if not paths:
+        raise Problem(422, "nothing_drawn", "nothing is drawn")
+    points = np.concatenate(paths)
+    low, span = points.min(axis=0), np.ptp(points, axis=0)
+    scale = STROKE_BOX_PX / max(span.max(), 1e-9)
+    margin = STROKE_WIDTH_PX
+    size = np.ceil(span * scale).astype(int) + 2 * margin
+    image = Image.new("L", (int(size[0]), int(size[1])))
+    draw = ImageDraw.Draw(image)
+    radius = STROKE_WIDTH_PX / 2
+    for points_of_stroke in paths:
+        path = [(float(x), float(y)) for x, y in (points_of_stroke - low) * scale + margin]
+        if len(path) > 1:
+            draw.line(path, fill=255, width=STROKE_WIDTH_PX)
+        for x, y in path:  # round caps and joins, and a dot for a tap
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+    return np.asarray(image, dtype=np.float32)
+
+
+def _check_size(width: int, height: int) -> None:
+    if not (MIN_SIDE_PX <= width <= MAX_SIDE_PX and MIN_SIDE_PX <= height <= MAX_SIDE_PX):
+        raise Problem(
+            422,
+            "picture_size",
+            f"the picture is {width} x {height} px, expected {MIN_SIDE_PX} to {MAX_SIDE_PX} px a side; resize it",
+        )
+
+
+def _shrink(image: Image.Image) -> Image.Image:
+    """Average a large picture down, to bound memory: 28 x 28 needs no more than this many pixels a side."""
+    factor = max(image.size) // ENOUGH_SIDE_PX
+    if factor < 2:
+        return image
+    if image.mode in ("P", "1", "PA"):  # averaging palette indices would invent colours
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    return image.reduce(factor)
+
+
+def _grey_and_coverage(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """Split into luminance and, where the picture has transparency, how opaque each pixel is (0 to 1)."""
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
+        return np.asarray(image, dtype=np.float32) / 257, None
+    if "A" in image.getbands() or "transparency" in image.info:
+        luminance_alpha = np.asarray(image.convert("RGBA").convert("LA"), dtype=np.float32)
+        coverage = luminance_alpha[..., 1] / 255
+        if coverage.min() < 1:
+            return luminance_alpha[..., 0], coverage
+        return luminance_alpha[..., 0], None
+    return np.asarray(image.convert("L"), dtype=np.float32), None
+
+
+def _flatten(grey: np.ndarray, coverage: np.ndarray) -> np.ndarray:
+    """Lay a transparent picture on paper that its ink shows on: white under dark ink, black under bright ink."""
+    weight = coverage.sum()
+    ink = (grey * coverage).sum() / weight if weight else 0.0
+    paper = 0.0 if ink > 127 else 255.0
+    flat: np.ndarray = grey * coverage + paper * (1 - coverage)
+    return flat
+
+
+def _paper(grey: np.ndarray) -> float:
+    """Take the paper's grey from the picture's rim, where people rarely draw."""
+    rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    return float(np.median(rim))
+
+
+def _towards_ink(contrast: np.ndarray) -> np.ndarray:
+    """Sign the contrast so that ink is positive, whichever of ink and paper is brighter."""
+    brighter = np.square(np.clip(contrast, 0, None)).sum()
+    darker = np.square(np.clip(contrast, None, 0)).sum()
+    signed: np.ndarray = contrast if brighter > darker else -contrast
+    return signed

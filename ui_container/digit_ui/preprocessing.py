@@ -1,0 +1,60 @@
+"""Bring ink into the form that MNIST's digits have; nothing else in the project does this."""
+
+import numpy as np
+from PIL import Image
+
+from digit_ui.problems import Problem
+
+SIDE = 28
+BOX = 20
+# MNIST's pictures have their centre of mass on pixel 14, counted from 0 (the mean over its test set is 14.0).
+CENTRE = 14
+# Fainter than this against the paper (of 255) is a blank sheet: JPEG noise and scanner grain reach about 20.
+MIN_CONTRAST = 32
+# Of the strongest ink. What is fainter is not part of the digit.
+CROP_SHARE = 0.15
+
+
+def to_network_input(ink: np.ndarray) -> np.ndarray:
+    """Crop to the ink, fit it into 20 x 20 keeping its aspect, and place it by centre of mass in 28 x 28.
+
+    ink: float32 (height, width), 0 is paper, any positive scale up to 255. Returns uint8 (28, 28), ink bright.
+    Raises Problem 422 "nothing is drawn" if there is no ink.
+    Source: the description of MNIST by LeCun, Cortes and Burges.
+    """
+    strongest = float(ink.max())
+    if strongest < MIN_CONTRAST:
+        raise Problem(422, "nothing_drawn", "nothing is drawn")
+    ink = np.where(ink < CROP_SHARE * strongest, 0, ink / strongest)
+    return _centre(_fit(_crop(ink)))
+
+
+def _crop(ink: np.ndarray) -> np.ndarray:
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _fit(ink: np.ndarray) -> np.ndarray:
+    height, width = ink.shape
+    scale = BOX / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if size == (width, height):
+        return ink
+    fitted = np.asarray(Image.fromarray(ink.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
+    # A thin line loses strength when it is averaged down; MNIST's lines are saturated at their core.
+    saturated: np.ndarray = np.clip(fitted / fitted.max(), 0, 1)
+    return saturated
+
+
+def _centre(ink: np.ndarray) -> np.ndarray:
+    canvas = np.zeros((SIDE, SIDE), dtype=np.uint8)
+    height, width = ink.shape
+    total = ink.sum()
+    top = _offset((ink.sum(axis=1) @ np.arange(height)) / total, height)
+    left = _offset((ink.sum(axis=0) @ np.arange(width)) / total, width)
+    canvas[top : top + height, left : left + width] = np.round(ink * 255)
+    return canvas
+
+
+def _offset(centre_of_mass: float, length: int) -> int:
+    return int(np.clip(round(CENTRE - centre_of_mass), 0, SIDE - length))

@@ -1,0 +1,63 @@
+"""Every error that leaves the server is application/problem+json (RFC 9457)."""
+
+import json
+import logging
+
+from flask import Flask, Response
+from werkzeug import Response as WerkzeugResponse
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+log = logging.getLogger(__name__)
+
+
+class Problem(Exception):
+    """A request that cannot be answered. `code` is for programs, `detail` for people."""
+
+    def __init__(self, status: int, code: str, detail: str, retry_after_s: int | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+def init_app(app: Flask) -> None:
+    """Answer every exception of `app` in the same form."""
+    app.register_error_handler(Problem, _from_problem)
+    app.register_error_handler(HTTPException, _from_http)
+    app.register_error_handler(Exception, _from_bug)
+
+
+def _from_problem(problem: Problem) -> Response:
+    response = _respond(problem.status, problem.code, problem.detail)
+    if problem.retry_after_s is not None:
+        response.headers["Retry-After"] = str(problem.retry_after_s)
+    return response
+
+
+def _from_http(error: HTTPException) -> WerkzeugResponse:
+    if error.code is None or error.code < 400:  # a redirect is no problem
+        return error.get_response()
+    code = HTTP_STATUS_CODES.get(error.code, "error").lower().replace(" ", "_")
+    response = _respond(error.code, code, error.description or "")
+    for name, value in error.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def _from_bug(error: Exception) -> Response:
+    log.error("unexpected error", exc_info=error)
+    return _respond(500, "internal_error", "the server failed on this request; its log says why")
+
+
+def _respond(status: int, code: str, detail: str) -> Response:
+    body = {
+        "type": "about:blank",
+        "title": HTTP_STATUS_CODES.get(status, "Error"),
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    return Response(json.dumps(body), status, content_type="application/problem+json")

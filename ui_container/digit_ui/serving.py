@@ -1,0 +1,104 @@
+"""Which model is in service now: chosen at start, watched for, swapped between two requests."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+
+from digit_ui.artefacts import ArtefactError, Candidate, candidates
+from digit_ui.classifier import Classifier
+from digit_ui.conversion import converted, forget
+from digit_ui.problems import Problem
+from digit_ui.settings import Settings
+
+# What was refused is tried again even if its files stay: the cause may have been a full disk or too little memory.
+RETRY_S = 30
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class ModelInService:
+    """Holds the model that answers; a request takes it once and keeps it to its end.
+
+    refusals: for each place whose model cannot be served, the sentence that says why.
+    """
+
+    settings: Settings
+    refusals: dict[str, str] = field(default_factory=dict)
+    _classifier: Classifier | None = None
+    _seen: list[tuple[object, ...]] | None = None
+    _retry_at: float = 0.0
+
+    def get(self) -> Classifier:
+        """Return the model in service. Raises Problem 503 while there is none."""
+        if self._classifier is None:
+            raise Problem(503, "no_model", self.why_none(), retry_after_s=2)
+        return self._classifier
+
+    def why_none(self) -> str:
+        """Say why there is no model to answer with."""
+        if self._seen is None:
+            return "the model is being loaded; try again in a moment"
+        if not self.refusals:
+            return (
+                f"no model in {self.settings.shared_dir}: train one, or put model.json and model.h5 there, "
+                "or restore the folder pretrained/"
+            )
+        return "no model can be served: " + "; ".join(self.refusals.values())
+
+    def refresh(self) -> None:
+        """Look at the shared folder and load the best model there if anything has changed.
+
+        The one in service stays on any failure, unless it is a worse choice than one that loads.
+        """
+        present = list(candidates(self.settings.shared_dir))
+        seen = [candidate.signature() for candidate in present]
+        if seen == self._seen and not (self.refusals and time.monotonic() >= self._retry_at):
+            return
+        refusals: dict[str, str] = {}
+        for candidate in present:
+            try:
+                self._serve(candidate)
+                break
+            except (ArtefactError, OSError) as error:
+                refusals[candidate.origin] = str(error)
+                log.error("the %s is refused: %s", candidate.origin, error)
+                if self._classifier is not None and self._classifier.origin == candidate.origin:
+                    break  # the last good one from this place is better than the next place's
+        self.refusals = refusals
+        self._seen = seen
+        self._retry_at = time.monotonic() + RETRY_S
+
+    def watch(self) -> threading.Thread:
+        """Refresh now and then again every poll interval, in a thread that ends with the process."""
+        thread = threading.Thread(target=self._watch, name="model-watcher", daemon=True)
+        thread.start()
+        return thread
+
+    def _watch(self) -> None:
+        pause = threading.Event()
+        while True:
+            try:
+                self.refresh()
+            except Exception:
+                log.exception("the shared folder could not be looked at; what is in service stays")
+            pause.wait(self.settings.poll_interval_s)
+
+    def _serve(self, candidate: Candidate) -> None:
+        artefact = candidate.read()
+        current = self._classifier
+        if current is not None and (current.digest, current.version, current.origin) == (
+            artefact.digest,
+            artefact.version,
+            artefact.origin,
+        ):
+            return
+        folder = converted(artefact, self.settings.cache_dir)
+        try:
+            classifier = Classifier(artefact, folder / "model.xml")
+        except ArtefactError:
+            forget(folder)
+            raise
+        self._classifier = classifier  # one assignment: a request sees the old one or the new one
+        log.info("serving %s, version %s", candidate.origin, artefact.version)

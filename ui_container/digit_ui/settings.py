@@ -1,0 +1,51 @@
+"""What the environment may choose; everything has a default that works for one person at home."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+PROJECT_SHARED_DIR = Path(__file__).resolve().parents[2] / "shared"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The choices of one server process.
+
+    shared_dir: where models are found; cache_dir: where their converted form is kept, trusted as our own code is;
+    database_url: any SQLAlchemy URL; poll_interval_s: how often a new model is looked for.
+    """
+
+    shared_dir: Path
+    cache_dir: Path
+    database_url: str
+    max_body_bytes: int
+    poll_interval_s: float
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read SHARED_DIR, CACHE_DIR, DATABASE_URL, MAX_BODY_BYTES and POLL_INTERVAL_S.
+
+        Raises ValueError naming the variable whose value cannot be used.
+        """
+        shared_dir = Path(environment.get("SHARED_DIR") or PROJECT_SHARED_DIR).resolve()
+        return cls(
+            shared_dir=shared_dir,
+            cache_dir=Path(environment.get("CACHE_DIR") or user_cache_path("projet-digit")),
+            database_url=environment.get("DATABASE_URL") or f"sqlite:///{shared_dir / 'feedback' / 'feedback.db'}",
+            max_body_bytes=int(_positive(environment, "MAX_BODY_BYTES", 8 * 2**20)),
+            poll_interval_s=_positive(environment, "POLL_INTERVAL_S", 1.0),
+        )
+
+
+def _positive(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name) or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} is {text!r}, expected a number above 0, such as {default:g}")
+    return value

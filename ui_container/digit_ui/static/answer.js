@@ -1,0 +1,53 @@
+/** What the page shows of an answer. */
+
+/**
+ * Put values into a sentence: fill("a {digit}", {digit: 3}) is "a 3".
+ * @param {string} sentence
+ * @param {Record<string, string | number>} values
+ */
+export function fill(sentence, values) {
+  return sentence.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}
+
+/** Write a share of 1 as a percentage without claiming certainty that rounding made. */
+export function percent(share) {
+  if (share > 0.99 && share < 1) return (Math.floor(share * 1000) / 10).toFixed(1);
+  return String(Math.round(share * 100));
+}
+
+/**
+ * Show the probabilities as a bar for each digit.
+ * @param {HTMLElement} list
+ */
+export function showBars(list, { probabilities, digit }, sentence) {
+  list.replaceChildren(
+    ...probabilities.map((share, index) => {
+      const row = document.createElement("li");
+      const name = document.createElement("span");
+      const track = document.createElement("div");
+      const bar = document.createElement("div");
+      const value = document.createElement("span");
+      row.classList.toggle("best", index === digit);
+      row.setAttribute("aria-label", fill(sentence, { digit: index, percent: percent(share) }));
+      name.textContent = index;
+      track.className = "track";
+      bar.style.width = `${share * 100}%`;
+      value.textContent = `${percent(share)} %`;
+      for (const part of [name, track, value]) part.setAttribute("aria-hidden", "true");
+      track.append(bar);
+      row.append(name, track, value);
+      return row;
+    }),
+  );
+}
+
+/**
+ * Show the 28 x 28 picture that the network saw, ink bright as it saw it.
+ * @param {HTMLCanvasElement} canvas
+ * @param {number[][]} rows grey values 0-255
+ */
+export function showSeen(canvas, rows) {
+  const image = new ImageData(28, 28);
+  rows.flat().forEach((grey, index) => image.data.set([grey, grey, grey, 255], index * 4));
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}

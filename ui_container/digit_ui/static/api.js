@@ -1,0 +1,43 @@
+/** The two questions that the page asks the server. */
+
+const TIMEOUT_MS = 10_000;
+
+/** A request that got no answer (`kind` "away") or was refused (`kind` is the server's problem code). */
+export class ApiError extends Error {
+  constructor(kind, detail = "") {
+    super(detail || kind);
+    this.kind = kind;
+    this.detail = detail;
+  }
+}
+
+/**
+ * Ask which digit it is.
+ * @param {import("./strokes.js").Stroke[]} strokes
+ */
+export const predict = (strokes) => post("predict?input=1", { strokes });
+
+/**
+ * Say which digit was meant.
+ * @param {{strokes: import("./strokes.js").Stroke[], label: number, digit?: number, model_version?: string}} body
+ */
+export const giveFeedback = (body) => post("feedback", body);
+
+async function post(path, body) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+  } catch {
+    throw new ApiError("away");
+  }
+  const answer = await response.json().catch(() => null);
+  if (response.ok && answer) return answer;
+  // A proxy in front of a stopped server answers too, but not in our form.
+  if (!answer?.code || response.status === 503) throw new ApiError("away");
+  throw new ApiError(answer.code, answer.detail);
+}

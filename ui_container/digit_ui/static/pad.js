@@ -1,0 +1,98 @@
+/** The square to draw in: all pointer, canvas and screen lore of the page is here. */
+
+import { PAD_UNITS, addPoint, toUnits } from "./strokes.js";
+
+const LINE_UNITS = 16;
+
+/**
+ * Let people draw in `canvas` with a mouse, a finger or a pen.
+ * @param {HTMLCanvasElement} canvas
+ * @param {{strokes?: import("./strokes.js").Stroke[], onChange?: () => void}} options
+ */
+export function mountPad(canvas, { strokes = [], onChange = () => {} } = {}) {
+  const context = canvas.getContext("2d");
+  let current = null;
+  let pointer = null;
+
+  function render() {
+    const scale = canvas.width / PAD_UNITS;
+    const style = getComputedStyle(canvas);
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    context.fillStyle = style.backgroundColor;
+    context.fillRect(0, 0, PAD_UNITS, PAD_UNITS);
+    context.strokeStyle = style.color;
+    context.lineWidth = LINE_UNITS;
+    context.lineCap = context.lineJoin = "round";
+    for (const stroke of strokes) drawStroke(context, stroke);
+  }
+
+  function resize() {
+    // One canvas pixel for each of the screen's own, or lines look blurred.
+    const side = Math.round(canvas.clientWidth * devicePixelRatio);
+    if (canvas.width !== side || canvas.height !== side) canvas.width = canvas.height = side;
+    render();
+  }
+
+  function extend(event) {
+    const box = canvas.getBoundingClientRect();
+    // A fast pen reports several places a frame; the browser keeps them in the coalesced events.
+    const events = event.getCoalescedEvents?.() ?? [];
+    for (const { clientX, clientY } of events.length ? events : [event]) {
+      addPoint(current, toUnits(box, clientX, clientY));
+    }
+    render();
+  }
+
+  function end(event) {
+    if (event.pointerId !== pointer) return;
+    pointer = current = null;
+    onChange();
+  }
+
+  canvas.addEventListener("pointerdown", (event) => {
+    // One stroke at a time: a second finger or a resting palm draws nothing.
+    if (pointer !== null || event.button !== 0) return;
+    event.preventDefault();
+    pointer = event.pointerId;
+    canvas.setPointerCapture(pointer);
+    current = [];
+    strokes.push(current);
+    extend(event);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (event.pointerId === pointer) extend(event);
+  });
+  canvas.addEventListener("pointerup", end);
+  // The system took the pointer away (a call, a gesture): what was drawn so far stays, undo removes it.
+  canvas.addEventListener("pointercancel", end);
+  canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+  new ResizeObserver(resize).observe(canvas);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
+  resize();
+
+  return {
+    strokes: () => strokes,
+    isEmpty: () => strokes.length === 0,
+    undo() {
+      if (pointer !== null) return;
+      strokes.pop();
+      render();
+      onChange();
+    },
+    clear() {
+      strokes = [];
+      pointer = current = null;
+      render();
+      onChange();
+    },
+  };
+}
+
+function drawStroke(context, stroke) {
+  const [[x, y], ...rest] = stroke;
+  context.beginPath();
+  context.moveTo(x, y);
+  for (const point of rest) context.lineTo(...point);
+  if (rest.length === 0) context.lineTo(x, y); // a round cap makes a dot of it
+  context.stroke();
+}

@@ -1,0 +1,112 @@
+/** The page: draw, predict, say what was meant. */
+
+import { fill, showBars, showSeen } from "./answer.js";
+import { giveFeedback, predict } from "./api.js";
+import { mountPad } from "./pad.js";
+import { parseStrokes } from "./strokes.js";
+
+const KEPT = "strokes";
+const byId = (id) => document.getElementById(id);
+const messages = JSON.parse(byId("messages").textContent);
+const [sentence, details, notice, label] = ["sentence", "details", "notice", "label"].map(byId);
+const [predictButton, undoButton, submitButton] = ["predict", "undo", "submit"].map(byId);
+
+let answer = null;
+let drawingNumber = 0; // an answer that arrives for an earlier drawing is thrown away
+
+const pad = mountPad(byId("pad"), {
+  // Kept for this tab, so that a change of language or a reload loses nothing.
+  strokes: parseStrokes(sessionStorage.getItem(KEPT)),
+  onChange() {
+    drawingNumber += 1;
+    sessionStorage.setItem(KEPT, JSON.stringify(pad.strokes()));
+    undoButton.disabled = pad.isEmpty();
+    forgetAnswer();
+    notice.textContent = "";
+  },
+});
+undoButton.disabled = pad.isEmpty();
+
+predictButton.addEventListener("click", () =>
+  waitingFor(predictButton, sentence, messages.reading, async () => {
+    if (pad.isEmpty()) return (sentence.textContent = messages.nothingDrawn);
+    const asked = drawingNumber;
+    const received = await predict(pad.strokes());
+    if (asked === drawingNumber) showAnswer(received);
+  }),
+);
+
+undoButton.addEventListener("click", undo);
+document.addEventListener("keydown", (event) => {
+  const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
+  if (!isUndo || event.target === label || pad.isEmpty()) return;
+  event.preventDefault();
+  undo();
+});
+
+byId("feedback").addEventListener("submit", (event) => {
+  event.preventDefault();
+  waitingFor(submitButton, notice, messages.sending, submit);
+});
+
+byId("refresh").addEventListener("click", () => startAgain(""));
+
+async function submit() {
+  const meant = label.value.trim();
+  if (meant === "") return startAgain(messages.erased);
+  if (!/^[0-9]$/.test(meant)) {
+    label.focus();
+    return (notice.textContent = messages.badLabel);
+  }
+  if (pad.isEmpty()) return (notice.textContent = messages.nothingDrawn);
+  const answered = answer && { digit: answer.digit, model_version: answer.model_version };
+  await giveFeedback({ strokes: pad.strokes(), label: Number(meant), ...answered });
+  startAgain(messages.thanks);
+}
+
+function undo() {
+  pad.undo();
+  notice.textContent = messages.undone;
+}
+
+function startAgain(message) {
+  pad.clear();
+  label.value = "";
+  notice.textContent = message;
+}
+
+function forgetAnswer() {
+  answer = null;
+  sentence.textContent = "";
+  details.hidden = true;
+}
+
+function showAnswer(received) {
+  answer = received;
+  sentence.textContent = fill(received.is_digit ? messages.answer : messages.unsure, received);
+  showBars(byId("bars"), received, messages.bar);
+  showSeen(byId("seen"), received.input);
+  byId("version").textContent = fill(messages.version, { version: received.model_version });
+  details.hidden = false;
+}
+
+/** Run `task` with `button` at rest and `line` saying so; say there what went wrong. */
+async function waitingFor(button, line, waiting, task) {
+  if (button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true"); // not `disabled`, which would take the keyboard's focus away
+  line.textContent = waiting;
+  try {
+    await task();
+  } catch (error) {
+    line.textContent = describe(error);
+  } finally {
+    button.removeAttribute("aria-disabled");
+    if (line.textContent === waiting) line.textContent = "";
+  }
+}
+
+function describe(error) {
+  if (error.kind === "away") return messages.away;
+  if (error.kind === "nothing_drawn") return messages.nothingDrawn;
+  return fill(messages.refused, { detail: error.detail ?? error.message });
+}

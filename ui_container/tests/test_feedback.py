@@ -1,0 +1,135 @@
+"""What people say they meant is stored for good and comes back in the trainer's own layout."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import DIGIT_STROKES, data_url, draw, encode
+from digit_ui import create_app
+from digit_ui.settings import Settings
+from sqlalchemy import create_engine, text
+
+
+def stored(settings: Settings) -> list[dict]:
+    with create_engine(settings.database_url).connect() as connection:
+        return [dict(row._mapping) for row in connection.execute(text("SELECT * FROM feedback ORDER BY number"))]
+
+
+def csv_table(client) -> np.ndarray:
+    return np.loadtxt(io.StringIO(client.get("/feedback.csv").text), delimiter=",", skiprows=1, dtype=int, ndmin=2)
+
+
+def test_strokes_are_stored_with_all_that_was_said(client, settings):
+    body = {"strokes": DIGIT_STROKES[4], "label": 4, "digit": 9, "model_version": "v1"}
+    answer = client.post("/feedback", json=body)
+    assert answer.status_code == 201
+    (row,) = stored(settings)
+    assert row["id"] == answer.get_json()["id"]
+    assert (row["label"], row["digit"], row["model_version"]) == (4, 9, "v1")
+    assert (row["original_type"], json.loads(row["original"])) == ("application/json", DIGIT_STROKES[4])
+    seen = client.post("/predict?input=1", json={"strokes": DIGIT_STROKES[4]}).get_json()["input"]
+    assert np.array_equal(np.frombuffer(row["pixels"], np.uint8).reshape(28, 28), seen)
+    assert row["created_at"]
+
+
+def test_a_picture_is_stored_as_it_was_sent_in_every_form(client, settings):
+    png, jpeg = encode(draw(2)), encode(draw(2), "JPEG")
+    assert client.post("/feedback", json={"image": data_url(png), "label": 2}).status_code == 201
+    assert client.post("/feedback?label=2", data=png, content_type="image/png").status_code == 201
+    assert client.post("/feedback?label=2&digit=7", data=jpeg, content_type="image/jpeg").status_code == 201
+    form = {"image": (io.BytesIO(png), "digit.png"), "label": "2"}
+    assert client.post("/feedback", data=form).status_code == 201
+    rows = stored(settings)
+    assert [row["original"] for row in rows] == [png, png, jpeg, png]
+    assert [row["original_type"] for row in rows] == ["image/png", "image/png", "image/jpeg", "image/png"]
+    assert {row["label"] for row in rows} == {2} and rows[2]["digit"] == 7
+
+
+@pytest.mark.parametrize("label", [None, 10, -1, 3.5, "x", "", "３", True, [3]])
+def test_a_label_that_is_no_digit_is_refused_and_nothing_is_stored(client, label):
+    answer = client.post("/feedback", json={"strokes": DIGIT_STROKES[3], "label": label})
+    assert (answer.status_code, answer.get_json(force=True)["code"]) == (422, "bad_field")
+    assert "label" in answer.get_json(force=True)["detail"]
+    assert len(csv_table(client)) == 0
+
+
+def test_an_empty_drawing_is_refused(client):
+    answer = client.post("/feedback", json={"strokes": [], "label": 3})
+    assert (answer.status_code, answer.get_json(force=True)["code"]) == (422, "nothing_drawn")
+
+
+def test_the_csv_is_in_kaggles_layout_and_oldest_first(client):
+    for digit in (3, 1, 8):
+        client.post("/feedback", json={"strokes": DIGIT_STROKES[digit], "label": digit})
+    answer = client.get("/feedback.csv")
+    header = answer.text.splitlines()[0].split(",")
+    assert header[:3] == ["label", "1x1", "1x2"] and header[-1] == "28x28" and len(header) == 785
+    assert answer.content_type.startswith("text/csv")
+    table = csv_table(client)
+    assert table[:, 0].tolist() == [3, 1, 8] and table[:, 1:].max() == 255
+
+
+def test_eight_people_at_once_lose_nothing(client, app):
+    def send(number: int) -> int:
+        return app.test_client().post("/feedback", json={"strokes": DIGIT_STROKES[5], "label": 5}).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(send, range(40))) == {201}
+    assert len(csv_table(client)) == 40
+
+
+def test_feedback_is_taken_while_no_model_is_loaded(app):
+    answer = app.test_client().post("/feedback", json={"strokes": DIGIT_STROKES[5], "label": 5})
+    assert answer.status_code == 201
+
+
+def test_a_store_that_cannot_be_written_answers_503_and_predictions_go_on(shared_dir, cache_dir, client):
+    (shared_dir / "blocked").write_text("a file where a folder is wanted")
+    environment = {
+        "SHARED_DIR": str(shared_dir),
+        "CACHE_DIR": str(cache_dir),
+        "DATABASE_URL": f"sqlite:///{shared_dir}/blocked/feedback.db",
+    }
+    app = create_app(Settings.from_environment(environment))
+    app.extensions["model"].refresh()
+    refused = app.test_client().post("/feedback", json={"strokes": DIGIT_STROKES[5], "label": 5})
+    assert (refused.status_code, refused.get_json(force=True)["code"]) == (503, "store_unavailable")
+    assert app.test_client().get("/feedback.csv").status_code == 503
+    assert app.test_client().post("/predict", json={"strokes": DIGIT_STROKES[5]}).status_code == 200
+
+
+WRITER = """
+import sys
+from conftest import DIGIT_STROKES
+from digit_ui import create_app
+client = create_app().test_client()
+while True:
+    answer = client.post("/feedback", json={"strokes": DIGIT_STROKES[6], "label": 6})
+    print(answer.get_json()["id"], flush=True)
+"""
+
+
+def test_what_was_acknowledged_survives_a_kill(settings, shared_dir):
+    here = Path(__file__).parent
+    paths = os.pathsep.join(map(str, (here, here.parent, here.parents[1] / "tests")))
+    environment = {**os.environ, "SHARED_DIR": str(shared_dir), "PYTHONPATH": paths}
+    with subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE, env=environment, text=True) as writer:
+        acknowledged = [writer.stdout.readline().strip() for _ in range(20)]
+        os.kill(writer.pid, signal.SIGKILL)
+        acknowledged += writer.stdout.read().split()
+    assert len(acknowledged) >= 20 and all(acknowledged)
+    assert set(acknowledged) <= {row["id"] for row in stored(settings)}
+
+
+def test_sqlite_waits_for_the_disk_at_every_commit(client, app):
+    client.post("/feedback", json={"strokes": DIGIT_STROKES[1], "label": 1})
+    with app.extensions["feedback"]._open().connect() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL

@@ -1,0 +1,223 @@
+"""The best model that is whole and honest serves; whatever is wrong with another one is said."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from conftest import PAIRS, PRETRAINED, install_pair, publish, write_manifest
+from digit_ui.artefacts import ArtefactError, Candidate
+from digit_ui.classifier import Classifier
+from digit_ui.conversion import converted
+from digit_ui.pair_reader import PairError, read_config
+
+
+@pytest.fixture
+def model(app):
+    return app.extensions["model"]
+
+
+def load(folder, cache_dir) -> Classifier:
+    artefact = Candidate("user's own pair", folder, has_manifest=False).read()
+    return Classifier(artefact, converted(artefact, cache_dir) / "model.xml")
+
+
+def edit_config(folder, change) -> None:
+    config = json.loads((folder / "model.json").read_text())
+    change(config)
+    (folder / "model.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize("pair", ["keras-2.2.4", "keras-2.15"])
+@pytest.mark.parametrize("weights", ["model.h5", "saved.h5"])
+def test_a_pair_of_keras_2_computes_what_keras_2_computed(tmp_path, cache_dir, pair, weights):
+    expected = install_pair(tmp_path / "pair", pair, weights)
+    pixels = np.array(expected["inputs"], dtype=np.uint8).reshape(-1, 28, 28)
+    classifier = load(tmp_path / "pair", cache_dir)
+    assert classifier.predict(pixels) == pytest.approx(np.array(expected["outputs"]), abs=1e-5)
+
+
+def test_a_batch_gets_the_same_answers_as_its_pictures_one_by_one(tmp_path, cache_dir):
+    install_pair(tmp_path / "pair")
+    classifier = load(tmp_path / "pair", cache_dir)
+    pixels = np.random.default_rng(1).integers(0, 256, (64, 28, 28), dtype=np.uint8)
+    one_by_one = np.concatenate([classifier.predict(picture[np.newaxis]) for picture in pixels])
+    assert classifier.predict(pixels) == pytest.approx(one_by_one, abs=1e-5)
+
+
+def test_a_pair_of_keras_3_is_served_without_a_manifest(tmp_path, cache_dir):
+    for name in ("model.json", "model.h5"):
+        shutil.copy(PRETRAINED / name, (tmp_path / name))
+    probe = json.loads((PRETRAINED / "manifest.json").read_text())["probe"]
+    pixels = np.array(probe["inputs"], dtype=np.uint8).reshape(-1, 28, 28)
+    assert load(tmp_path, cache_dir).predict(pixels) == pytest.approx(np.array(probe["outputs"]), abs=1e-3)
+
+
+def test_published_comes_before_own_pair_before_shipped(model, shared_dir):
+    shutil.copytree(PRETRAINED, shared_dir / "pretrained")
+    model.refresh()
+    assert model.get().origin == "shipped model"
+    install_pair(shared_dir, "keras-2.2.4")
+    model.refresh()
+    assert model.get().origin == "user's own pair"
+    publish(shared_dir, "v1")
+    model.refresh()
+    assert (model.get().origin, model.get().version) == ("published model", "v1")
+
+
+def test_a_newly_published_version_is_swapped_in(model, shared_dir):
+    publish(shared_dir, "v1", "keras-2.2.4")
+    model.refresh()
+    before = model.get()
+    publish(shared_dir, "v2", "keras-2.15")
+    model.refresh()
+    assert model.get().version == "v2" and before.version == "v1"
+
+
+def torn_h5(shared_dir, folder):
+    path = folder / "model.h5"
+    path.write_bytes(path.read_bytes()[:-500])
+
+
+def changed_json(shared_dir, folder):
+    edit_config(folder, lambda config: config["config"].update(name="other"))
+
+
+def missing_h5(shared_dir, folder):
+    (folder / "model.h5").unlink()
+
+
+def lying_probe(shared_dir, folder):
+    manifest = json.loads((shared_dir / "manifest.json").read_text())
+    manifest["probe"]["outputs"][0] = [0.1] * 10
+    (shared_dir / "manifest.json").write_text(json.dumps(manifest))
+
+
+def half_manifest(shared_dir, folder):
+    text = (shared_dir / "manifest.json").read_text()
+    (shared_dir / "manifest.json").write_text(text[: len(text) // 2])
+
+
+def escaping_version(shared_dir, folder):
+    manifest = json.loads((shared_dir / "manifest.json").read_text())
+    (shared_dir / "manifest.json").write_text(json.dumps({**manifest, "version": "../../elsewhere"}))
+
+
+DAMAGES = {
+    torn_h5: "bytes and SHA-256",
+    changed_json: "bytes and SHA-256",
+    missing_h5: "cannot be read",
+    lying_probe: "answers to the probe differ",
+    half_manifest: "Invalid JSON",
+    escaping_version: "version",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_publication_keeps_the_previous_model_serving(model, shared_dir, damage):
+    publish(shared_dir, "v1", "keras-2.2.4")
+    model.refresh()
+    damage(shared_dir, publish(shared_dir, "v2", "keras-2.15"))
+    model.refresh()
+    assert model.get().version == "v1"
+    assert DAMAGES[damage] in " ".join(model.refusals.values())
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_publication_at_start_lets_the_next_model_serve(client, app, model, shared_dir, damage):
+    damage(shared_dir, publish(shared_dir, "v2"))
+    model.refresh()
+    assert model.get().origin == "shipped model"
+    assert DAMAGES[damage] in " ".join(client.get("/readyz").get_json()["refused"])
+
+
+def test_a_mended_publication_is_served(model, shared_dir):
+    folder = publish(shared_dir, "v1")
+    whole = (folder / "model.h5").read_bytes()
+    (folder / "model.h5").write_bytes(whole[:100])
+    model.refresh()
+    with pytest.raises(Exception, match="SHA-256"):
+        model.get()
+    (folder / "model.h5").write_bytes(whole)
+    write_manifest(folder, "v1", json.loads((PAIRS / "keras-2.15" / "expected.json").read_text()))
+    shutil.copy(folder / "manifest.json", shared_dir / "manifest.json")
+    model.refresh()
+    assert model.get().version == "v1"
+
+
+def with_lambda(config):
+    config["config"]["layers"].append({"class_name": "Lambda", "config": {"function": "os.system"}})
+
+
+def with_foreign_module(config):
+    config["config"]["layers"][-1].update(module="os", class_name="system")
+
+
+def with_nine_outputs(config):
+    config["config"]["layers"][-1]["config"]["units"] = 9
+
+
+def with_other_input(config):
+    config["config"]["layers"][0]["config"]["batch_input_shape"] = [None, 32, 32, 1]
+
+
+def with_unknown_layer(config):
+    config["config"]["layers"][1]["class_name"] = "Conv9D"
+
+
+def with_other_weights(config):
+    config["config"]["layers"][-2]["config"]["units"] = 17
+
+
+def with_no_softmax(config):
+    config["config"]["layers"][-1]["config"]["activation"] = "linear"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (with_lambda, "Lambda layer, which could execute code"),
+        (with_foreign_module, "only Keras' own layers"),
+        (with_nine_outputs, r"gives \(None, 9\), expected \(None, 10\)"),
+        (with_other_input, r"takes \(None, 32, 32, 1\), expected \(None, 28, 28, 1\)"),
+        (with_unknown_layer, "cannot be built by Keras 3"),
+        (with_other_weights, "model.h5 does not fit model.json"),
+        (with_no_softmax, "no probabilities"),
+    ],
+)
+def test_a_pair_that_is_no_digit_model_is_refused_with_the_reason(tmp_path, cache_dir, change, reason):
+    install_pair(tmp_path / "pair", "keras-2.2.4")  # whose JSON, unlike the later ones, says each shape once
+    edit_config(tmp_path / "pair", change)
+    with pytest.raises(ArtefactError, match=reason):
+        load(tmp_path / "pair", cache_dir)
+
+
+def test_a_cut_off_h5_without_a_manifest_is_refused(tmp_path, cache_dir):
+    install_pair(tmp_path / "pair")
+    path = tmp_path / "pair" / "model.h5"
+    path.write_bytes(path.read_bytes()[:20_000])
+    with pytest.raises(ArtefactError, match="model.h5"):
+        load(tmp_path / "pair", cache_dir)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("{", "not JSON"), ("[]", "no Keras model"), ('{"a": 1}', "no Keras model")]
+)
+def test_json_that_is_no_model_is_refused(text, reason):
+    with pytest.raises(PairError, match=reason):
+        read_config(text)
+
+
+def test_the_second_start_reads_the_cache_and_a_broken_cache_is_made_anew(tmp_path):
+    install_pair(tmp_path / "pair")
+    artefact = Candidate("user's own pair", tmp_path / "pair", has_manifest=False).read()
+    folder = converted(artefact, tmp_path / "cache")
+    made = (folder / "model.bin").stat().st_mtime_ns
+    assert converted(artefact, tmp_path / "cache") == folder
+    assert (folder / "model.bin").stat().st_mtime_ns == made
+
+
+def test_the_server_process_never_imports_keras(client):
+    import sys
+
+    assert "keras" not in sys.modules and "tensorflow" not in sys.modules

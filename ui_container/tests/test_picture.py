@@ -1,0 +1,131 @@
+"""Every kind of PNG and JPEG is read as a person sees it; everything else gets a clear refusal."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from conftest import draw, encode
+from digit_ui.picture import ink_of_picture, ink_of_strokes
+from digit_ui.preprocessing import to_network_input
+from digit_ui.problems import Problem
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+PLAIN = to_network_input(ink_of_picture(encode(draw(4))))
+
+
+def difference(data: bytes) -> float:
+    return float(np.abs(to_network_input(ink_of_picture(data)).astype(int) - PLAIN).mean())
+
+
+def transparent(ink: int) -> Image.Image:
+    coverage = ImageOps.invert(draw(4))
+    return Image.merge("LA", [Image.new("L", coverage.size, ink), coverage])
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        pytest.param(draw(4).convert("1"), id="one bit"),
+        pytest.param(draw(4).convert("RGB"), id="colour"),
+        pytest.param(draw(4).convert("RGB").quantize(8), id="palette"),
+        pytest.param(transparent(0), id="dark ink on transparent paper"),
+        pytest.param(transparent(255), id="bright ink on transparent paper"),
+        pytest.param(transparent(0).convert("RGBA"), id="RGBA"),
+        pytest.param(Image.fromarray(np.asarray(draw(4)).astype(np.uint16) * 257), id="16 bit"),
+    ],
+)
+def test_every_kind_of_png_shows_the_same_digit(image):
+    assert difference(encode(image)) < 6
+
+
+def test_a_palette_with_a_transparent_colour_is_read():
+    image = draw(4).convert("1").convert("P")
+    assert difference(encode(image, transparency=image.getpixel((0, 0)))) < 6
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_every_kind_of_jpeg_shows_the_same_digit(mode):
+    assert difference(encode(draw(4).convert(mode), "JPEG", quality=90)) < 6
+
+
+def test_a_photograph_lying_on_its_side_is_turned_by_its_own_note():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: show it rotated by 90 degrees clockwise
+    lying = draw(4).rotate(90)
+    assert difference(encode(lying, "JPEG", quality=95, exif=exif)) < 6
+
+
+@pytest.mark.parametrize("size", [8, 9, 28, 100, 1000, 4096])
+def test_sizes_from_8_to_4096_are_read(size):
+    image = draw(1, size=1000, box=(100, 100, 800), width=120).resize((size, size), Image.Resampling.LANCZOS)
+    assert to_network_input(ink_of_picture(encode(image))).max() == 255
+
+
+@pytest.mark.parametrize("size", [(7, 100), (100, 7), (4097, 8), (8, 4097)])
+def test_other_sizes_are_refused_with_the_size_and_what_is_wanted(size):
+    with pytest.raises(Problem, match=f"{size[0]} x {size[1]} px, expected 8 to 4096") as refused:
+        ink_of_picture(encode(Image.new("L", size, 255)))
+    assert refused.value.status == 422
+
+
+def test_a_small_file_that_claims_a_huge_picture_is_refused_before_it_is_decoded():
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    bomb = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(60_001)))
+        + chunk(b"IEND", b"")
+    )
+    with pytest.raises(Problem) as refused:
+        ink_of_picture(bomb)
+    assert refused.value.status in (400, 422)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_cut_off_picture_is_refused_as_undecodable(kind):
+    data = encode(draw(4), kind)
+    with pytest.raises(Problem, match="cannot be decoded") as refused:
+        ink_of_picture(data[: len(data) // 2])
+    assert refused.value.status == 400
+
+
+def test_another_format_is_refused_whatever_it_calls_itself():
+    with pytest.raises(Problem, match="neither PNG nor JPEG") as refused:
+        ink_of_picture(encode(draw(4), "GIF"))
+    assert refused.value.status == 415
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200), st.integers(0, 400))
+def test_damaged_pictures_never_raise_anything_but_a_problem(noise, place):
+    data = bytearray(encode(draw(4, size=32, box=(4, 4, 24), width=3)))
+    data[place : place + len(noise)] = noise
+    try:
+        ink = ink_of_picture(bytes(data))
+    except Problem:
+        return
+    assert np.isfinite(ink).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), max_size=6), max_size=4))
+def test_any_finite_strokes_are_drawn_or_are_nothing(strokes):
+    if any(strokes):
+        assert to_network_input(ink_of_strokes(strokes)).shape == (28, 28)
+    else:
+        with pytest.raises(Problem, match="nothing is drawn"):
+            ink_of_strokes(strokes)
+
+
+def test_a_transparent_picture_without_ink_is_nothing_drawn():
+    buffer = io.BytesIO()
+    Image.new("RGBA", (50, 50), (0, 0, 0, 0)).save(buffer, "PNG")
+    with pytest.raises(Problem, match="nothing is drawn"):
+        to_network_input(ink_of_picture(buffer.getvalue()))
