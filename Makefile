@@ -1,0 +1,92 @@
+# `make run` starts the app, `make test` runs every test; each sets up all that it needs below .venv/.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+UV := .venv/setup/bin/uv
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --custom-compile-command "make lock"
+LOCKED := algo_container/requirements algo_container/requirements-test ui_container/requirements ui_container/requirements-test tests/requirements tests/requirements-setup
+IN_UI_TESTS := .venv/ui-test/bin/python
+IN_ALGO_TESTS := .venv/algo-test/bin/python
+IN_TESTS := .venv/tests/bin/python
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | column -t -s '|'
+
+run: .venv/ui/.ready ## Start the app and print its address (PORT=5000, SHARED_DIR=folder)
+	CACHE_DIR="$${CACHE_DIR:-$(CURDIR)/.cache/models}" exec .venv/ui/bin/gunicorn --config ui_container/gunicorn.conf.py --pythonpath ui_container
+
+train: .venv/algo/.ready ## Train and publish (DATA=folder OUT=folder EPOCHS=20 MIN_ACCURACY=0.98 ...)
+	DATA_DIR="$${DATA:-$${DATA_DIR:-}}" SHARED_DIR="$${OUT:-$${SHARED_DIR:-}}" exec .venv/algo/bin/python algo_container/cnn_mnist.py
+
+pretrained: .venv/algo/.ready ## Make the shipped model again (DATA=folder with MNIST's CSVs), in .cache/pretrained
+	rm -rf .cache/pretrained
+	DATA_DIR="$${DATA:-$${DATA_DIR:-shared}}" SHARED_DIR=.cache/pretrained VALIDATION_SHARE=0 .venv/algo/bin/python algo_container/cnn_mnist.py
+
+test: test-algo test-ui test-js test-app ## Run every test
+
+test-algo: .venv/algo-test/.ready ## The trainer's own tests
+	$(IN_ALGO_TESTS) -m pytest algo_container
+
+test-ui: .venv/ui-test/.ready ## The server's own tests
+	$(IN_UI_TESTS) -m pytest ui_container
+
+test-js: .venv/tests/.ready ## The page's own tests
+	"$$(tests/find-node.sh)" --test ui_container/tests/js/
+
+test-app: .venv/algo-test/.ready .venv/ui-test/.ready .venv/tests/.browser ## Both programs together, in a real browser
+	$(IN_TESTS) -m pytest tests
+
+check: .venv/tests/.ready .venv/ui-test/.ready .venv/algo-test/.ready ## Formatter, linter, types, locks, translations, schema
+	.venv/tests/bin/ruff format --check .
+	.venv/tests/bin/ruff check .
+	cd algo_container && ../$(IN_ALGO_TESTS) -m mypy trainer cnn_mnist.py
+	cd ui_container && ../$(IN_UI_TESTS) -m mypy digit_ui
+	tests/check-locks.sh
+	tests/check-translations.sh
+	$(IN_TESTS) -m pytest tests/test_schema.py
+
+format: .venv/tests/.ready ## Format and mend what can be mended by itself
+	.venv/tests/bin/ruff format .
+	.venv/tests/bin/ruff check --fix .
+
+lock: $(UV) ## Lock every requirements.in anew
+	for name in $(LOCKED); do $(LOCK) $${UPGRADE:+--upgrade} $$name.in -o $$name.txt; done
+
+translations: .venv/ui/.ready ## Compile the English words after a change of messages.po
+	.venv/ui/bin/pybabel compile --directory ui_container/digit_ui/translations
+
+bench: .venv/ui/.ready ## Measure the server: start, memory, model time
+	.venv/ui/bin/python benchmarks/serving.py
+
+bench-drawn: .venv/ui/.ready ## Measure the share of drawn digits that is read right (STROKES=file.jsonl.gz)
+	.venv/ui/bin/python benchmarks/drawn.py "$${STROKES:?a stroke file is needed: make bench-drawn STROKES=file.jsonl.gz}"
+
+clean: ## Remove what the targets above have made, but not what is in shared/
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache
+
+$(UV): tests/requirements-setup.txt
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "python3 has no venv module: install it first (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv/setup
+	.venv/setup/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+# Compiled at once: a first start would otherwise spend its seconds on that.
+.venv/%/.ready: $(UV)
+	$(UV) venv --quiet --clear --python '>=3.11,<3.14' .venv/$*
+	VIRTUAL_ENV=.venv/$* $(UV) pip install --quiet --require-hashes --compile-bytecode -r $(filter %.txt,$^)
+	touch $@
+
+.venv/ui/.ready: ui_container/requirements.txt
+.venv/algo/.ready: algo_container/requirements.txt
+.venv/ui-test/.ready: ui_container/requirements-test.txt
+.venv/algo-test/.ready: algo_container/requirements-test.txt
+.venv/tests/.ready: tests/requirements.txt
+
+.venv/tests/.browser: .venv/tests/.ready
+	tests/install-browser.sh
+	touch $@
+
+.PHONY: help run train pretrained test test-algo test-ui test-js test-app check format lock translations bench bench-drawn clean

@@ -1,0 +1,176 @@
+"""What the trainer publishes the server serves, whole or not at all; what people meant the trainer can read."""
+
+import contextlib
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+import urllib.request
+
+from conftest import ALGO_PYTHON, ROOT
+
+DIGIT_LIKE = [[[60, 60], [220, 60], [120, 240]]]
+
+TRAIN_ON_BARS = """
+import sys
+sys.path[:0] = ["algo_container", "algo_container/tests"]
+from pathlib import Path
+from conftest import digit_table
+folder = Path(sys.argv[1])
+folder.mkdir()
+digit_table(400, 1).to_csv(folder / "train.csv", index=False)
+digit_table(100, 2).to_csv(folder / "test.csv", index=False)
+"""
+
+# Publishes one untrained network after another with the trainer's own code, each in a child that may be killed.
+# Keras' NumPy backend computes the probe: it starts fast and survives a fork.
+PUBLISHER = """
+import os, sys
+os.environ["KERAS_BACKEND"] = "numpy"
+sys.path[:0] = ["algo_container", "algo_container/tests"]
+from pathlib import Path
+import keras, numpy as np
+from conftest import digit_table
+from trainer.dataset import Digits
+from trainer.network import build_cnn
+from trainer.publishing import publish
+
+table = digit_table(10, 0).to_numpy(dtype=np.uint8)
+test = Digits(table[:, 0], table[:, 1:].reshape(-1, 28, 28), {"file": "test.csv", "rows": 10, "sha256": "0" * 64})
+facts = {
+    "metrics": {"dataset": "test.csv", "n": 10, "correct": 1, "accuracy": 0.1, "accuracy_ci95": [0.0, 0.4]},
+    "training": {"rows": 10, "epochs": 1, "batch_size": 1, "seed": 0, "validation_share": 0.0, "duration_s": 0.0},
+    "data": {"train": test.source, "test": test.source},
+}
+for seed in map(int, sys.stdin):
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        print(os.getpid(), flush=True)
+        keras.utils.set_random_seed(seed)
+        version = publish(build_cnn(), Path(sys.argv[1]), test, facts, lambda folder: (folder / "x").touch())
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    print("killed" if os.WIFSIGNALED(status) else "published" if status == 0 else "failed", flush=True)
+"""
+
+
+def check_whole(shared_dir) -> str | None:
+    """Read as a strict reader would: whatever manifest.json names must be there, to the byte."""
+    try:
+        manifest = json.loads((shared_dir / "manifest.json").read_text())
+    except FileNotFoundError:
+        return None
+    for name, facts in manifest["files"].items():
+        content = (shared_dir / "versions" / manifest["version"] / name).read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (facts["size_bytes"], facts["sha256"])
+    return manifest["version"]
+
+
+def test_a_publisher_killed_at_any_moment_never_leaves_a_torn_model(server):
+    arguments = [ALGO_PYTHON, "-c", PUBLISHER, server.shared_dir]
+    rng = random.Random(0)
+    seen, faults = set(), []
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                seen.add(check_whole(server.shared_dir))
+            except Exception as error:  # noqa: BLE001 # any error of a reader is what this test is for
+                faults.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with subprocess.Popen(arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as publisher:
+
+        def publish(seed: int, kill_after_s: float | None) -> str:
+            publisher.stdin.write(f"{seed}\n")
+            publisher.stdin.flush()
+            child = int(publisher.stdout.readline())
+            if kill_after_s is not None:
+                time.sleep(kill_after_s)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            return publisher.stdout.readline().strip()
+
+        started = time.monotonic()
+        assert publish(0, None) == "published"
+        whole_s = time.monotonic() - started
+        outcomes = [publish(seed, rng.uniform(0, whole_s)) for seed in range(1, 41)]
+        last = publish(99, None)
+        publisher.stdin.close()
+    version = check_whole(server.shared_dir)
+    stop.set()
+    reader.join()
+    assert faults == []
+    assert last == "published" and "failed" not in outcomes
+    assert outcomes.count("killed") >= 10 and len(seen) >= 2
+    assert not list((server.shared_dir / "versions").glob(".partial-*"))
+
+    server.wait_until(lambda: server.get("/readyz")["model_version"] == version)
+    assert server.get("/readyz")["refused"] == []
+    assert "refused" not in server.log.read_text()
+
+
+def test_a_training_is_swapped_in_while_people_draw(server, tmp_path):
+    data = tmp_path / "data"
+    subprocess.run([ALGO_PYTHON, "-c", TRAIN_ON_BARS, data], cwd=ROOT, check=True)
+    shipped = server.get("/readyz")["model_version"]
+    answers, failures = [], []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                answers.append(server.post("/predict", {"strokes": DIGIT_LIKE})["model_version"])
+            except OSError as error:
+                failures.append(error)
+            time.sleep(0.01)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    options = ["--data", data, "--out", server.shared_dir, "--epochs", "1", "--min-accuracy", "0"]
+    training = subprocess.run([ALGO_PYTHON, "algo_container/cnn_mnist.py", *options], cwd=ROOT, check=False)
+    trained = json.loads((server.shared_dir / "manifest.json").read_text())["version"]
+    server.wait_until(lambda: server.get("/readyz")["model_version"] == trained)
+    time.sleep(0.2)
+    stop.set()
+    asking.join()
+    assert training.returncode == 0 and failures == []
+    assert sorted(set(answers), key=answers.index) == [shipped, trained]
+    assert answers == sorted(answers, key=[shipped, trained].index)
+
+
+READ_CSV = """
+import sys
+sys.path[:0] = ["algo_container"]
+from pathlib import Path
+from trainer.dataset import read_digits
+print(read_digits(Path(sys.argv[1])).labels.tolist())
+"""
+
+
+def test_the_trainer_reads_the_feedback_that_the_server_exports(server, tmp_path):
+    for label in range(10):
+        server.post("/feedback", {"strokes": DIGIT_LIKE, "label": label})
+    urllib.request.urlretrieve(server.url + "/feedback.csv", tmp_path / "feedback.csv")
+    arguments = [ALGO_PYTHON, "-c", READ_CSV, tmp_path / "feedback.csv"]
+    result = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.stdout.strip() == str(list(range(10))), result.stderr
+
+
+def test_a_stop_answers_the_request_in_progress_first(server):
+    answers = []
+    large = {"strokes": [[[x % 200, x % 170] for x in range(15_000)]]}
+    asking = threading.Thread(target=lambda: answers.append(server.post("/predict", large)["digit"]))
+    asking.start()
+    time.sleep(0.05)
+    started = time.monotonic()
+    server.stop()
+    asking.join()
+    assert len(answers) == 1 and time.monotonic() - started < 10

@@ -1,0 +1,307 @@
+"""The page in a real browser, used as people use it."""
+
+import csv
+import io
+import sqlite3
+import urllib.request
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Sample
+
+SCREENSHOTS = ROOT / "tests" / "screenshots"
+PHONE = {"width": 360, "height": 740}
+DESKTOP = {"width": 1280, "height": 800}
+SEVEN = [[[60, 60], [220, 60], [120, 240]]]
+
+
+@pytest.fixture
+def page(browser, server):
+    """The page on a desktop, in French; fails the test if the page's script ever does."""
+    yield from open_page(browser, server, locale="fr-FR", viewport=DESKTOP)
+
+
+def open_page(browser, server, **options):
+    context = browser.new_context(**options)
+    page = context.new_page()
+    errors = []
+    page.on("pageerror", errors.append)
+    page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
+    page.goto(server.url)
+    yield page
+    context.close()
+    assert errors == []
+
+
+def fitted(strokes, side=150) -> list:
+    """Bring strokes of any unit into the pad's middle, as large as people draw."""
+    xs, ys = zip(*[point for stroke in strokes for point in stroke], strict=True)
+    scale = side / max(max(xs) - min(xs), max(ys) - min(ys), 1)
+    left = 140 - scale * (min(xs) + max(xs)) / 2
+    top = 140 - scale * (min(ys) + max(ys)) / 2
+    return [[(left + x * scale, top + y * scale) for x, y in stroke] for stroke in strokes]
+
+
+def draw(page, strokes) -> None:
+    """Draw with the mouse; strokes are in the pad's units, 0 to 280."""
+    box = page.locator("#pad").bounding_box()
+    for stroke in strokes:
+        places = [(box["x"] + x * box["width"] / 280, box["y"] + y * box["height"] / 280) for x, y in stroke]
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        for place in places:
+            page.mouse.move(*place)
+        page.mouse.up()
+
+
+def ink(page) -> int:
+    """Count the pad's pixels that differ from its corner."""
+    return page.evaluate(
+        """() => { const pad = document.querySelector('#pad');
+        const data = pad.getContext('2d').getImageData(0, 0, pad.width, pad.height).data;
+        let ink = 0;
+        for (let i = 0; i < data.length; i += 4) if (data[i] !== data[0]) ink += 1;
+        return ink; }"""
+    )
+
+
+def predict(page) -> str:
+    page.get_by_role("button", name="Prédire").click()
+    page.locator("#details").wait_for(state="visible")
+    return page.locator("#sentence").inner_text()
+
+
+def stored(server) -> list[sqlite3.Row]:
+    path = server.shared_dir / "feedback" / "feedback.db"
+    if not path.exists():
+        return []
+    with sqlite3.connect(path) as connection:
+        connection.row_factory = sqlite3.Row
+        return connection.execute("SELECT * FROM feedback ORDER BY number").fetchall()
+
+
+def test_real_strokes_are_read_and_a_correction_reaches_the_store(page, server, samples):
+    right, wrong = None, None
+    for sample in samples:
+        digit = server.post("/predict", {"strokes": fitted(sample.strokes)})["digit"]
+        if digit == sample.label:
+            right = right or sample
+        else:
+            wrong = wrong or sample
+        if right and wrong:
+            break
+    assert isinstance(right, Sample) and isinstance(wrong, Sample)
+
+    draw(page, fitted(right.strokes))
+    assert predict(page) == f"Vous venez d'écrire un {right.label}"
+    page.get_by_role("button", name="Rafraîchir").click()
+    assert page.locator("#sentence").inner_text() == "" and ink(page) == 0
+
+    draw(page, fitted(wrong.strokes))
+    sentence = predict(page)
+    answered = int(sentence[-1])
+    assert answered != wrong.label
+    page.locator("#label").fill(str(wrong.label))
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("Merci !").wait_for()
+    assert ink(page) == 0 and page.locator("#label").input_value() == ""
+
+    (row,) = stored(server)
+    assert (row["label"], row["digit"]) == (wrong.label, answered)
+    assert row["model_version"] == server.get("/readyz")["model_version"]
+    assert row["original_type"] == "application/json"
+    with urllib.request.urlopen(server.url + "/feedback.csv") as response:
+        table = list(csv.reader(io.TextIOWrapper(response)))
+    assert [row[0] for row in table] == ["label", str(wrong.label)]
+    assert list(map(int, table[1][1:])) == list(row["pixels"])
+
+
+def test_a_submit_without_a_digit_sends_nothing_and_erases(page, server):
+    draw(page, SEVEN)
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("Le dessin est effacé.").wait_for()
+    assert ink(page) == 0 and stored(server) == []
+
+
+def test_what_is_no_digit_is_said_and_nothing_is_lost(page, server):
+    draw(page, SEVEN)
+    page.locator("#label").fill("x")
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("Indiquez un seul chiffre").wait_for()
+    assert ink(page) > 0 and stored(server) == []
+
+
+def test_nothing_drawn_is_said(page):
+    page.get_by_role("button", name="Prédire").click()
+    page.get_by_text("Rien n'est dessiné").wait_for()
+
+
+def test_the_answer_shows_bars_and_the_picture_that_the_network_saw(page):
+    draw(page, SEVEN)
+    assert predict(page) == "Vous venez d'écrire un 7"
+    bars = page.locator("#bars li")
+    assert bars.count() == 10
+    assert "best" in bars.nth(7).get_attribute("class")
+    assert bars.nth(7).get_attribute("aria-label").startswith("7 : ")
+    seen = page.evaluate("Array.from(document.querySelector('#seen').getContext('2d').getImageData(0, 0, 28, 28).data)")
+    assert max(seen[0::4]) == 255 and min(seen[0::4]) == 0
+    draw(page, [[[20, 20], [30, 30]]])
+    assert page.locator("#sentence").inner_text() == "" and page.locator("#details").is_hidden()
+
+
+def test_undo_takes_the_last_stroke_by_button_and_by_keyboard(page):
+    assert page.get_by_role("button", name="Annuler le trait").is_disabled()
+    draw(page, [[[40, 40], [240, 40]]])
+    one = ink(page)
+    draw(page, [[[40, 140], [240, 140]], [[40, 240], [240, 240]]])
+    page.get_by_role("button", name="Annuler le trait").click()
+    page.keyboard.press("Control+z")
+    assert ink(page) == one
+    page.keyboard.press("Control+z")
+    assert ink(page) == 0 and page.get_by_role("button", name="Annuler le trait").is_disabled()
+
+
+def test_everything_but_the_drawing_works_from_the_keyboard(page, server):
+    draw(page, SEVEN)
+    page.locator("#switch").focus()
+    reached = []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id"))
+    assert reached[:5] == ["predict", "undo", "label", "submit", "refresh"]
+    page.locator("#predict").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Vous venez d'écrire un 7").wait_for()
+    assert page.evaluate("document.activeElement.id") == "predict"
+    page.locator("#label").focus()
+    page.keyboard.type("7")
+    page.keyboard.press("Enter")
+    page.get_by_text("Merci !").wait_for()
+    assert len(stored(server)) == 1
+
+
+def test_a_finger_draws_without_scrolling_and_a_second_one_draws_nothing(browser, server):
+    for page in open_page(browser, server, viewport={"width": 360, "height": 500}, has_touch=True, is_mobile=True):
+        assert page.evaluate("document.documentElement.scrollHeight > innerHeight")
+        touch = page.context.new_cdp_session(page)
+        box = page.locator("#pad").bounding_box()
+
+        def send(kind, *places, touch=touch, box=box):
+            points = [{"x": box["x"] + x, "y": box["y"] + y, "id": number} for number, (x, y) in enumerate(places)]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        send("touchStart", (60, 200))
+        for y in range(190, 40, -10):
+            send("touchMove", (60, y))
+        before = ink(page)
+        assert before > 0
+        send("touchStart", (60, 50), (200, 60))
+        for y in range(60, 200, 10):
+            send("touchMove", (60, 50), (200, y))
+        send("touchEnd")
+        strokes = page.evaluate("JSON.parse(sessionStorage.strokes)")
+        assert len(strokes) == 1 and {point[0] for point in strokes[0]} == {strokes[0][0][0]}
+        assert page.evaluate("scrollY") == 0
+
+
+def test_a_stroke_that_leaves_the_pad_ends_at_its_edge(page):
+    draw(page, [[[140, 140], [500, 140], [500, 200]]])
+    (stroke,) = page.evaluate("JSON.parse(sessionStorage.strokes)")
+    assert max(x for x, _ in stroke) == 280
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_the_pad_has_a_pixel_for_each_of_the_screens(browser, server, scale):
+    for page in open_page(browser, server, viewport=PHONE, device_scale_factor=scale):
+        pad = page.evaluate("(({width, clientWidth}) => [width, clientWidth])(document.querySelector('#pad'))")
+        assert pad[0] == pad[1] * scale
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1280])
+def test_no_width_makes_the_page_scroll_sideways(browser, server, width):
+    for page in open_page(browser, server, viewport={"width": width, "height": 700}, locale="fr-FR"):
+        draw(page, SEVEN)
+        predict(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_server_that_is_away_is_said_and_the_drawing_is_kept(page, server):
+    draw(page, SEVEN)
+    drawn = ink(page)
+    server.stop()
+    page.get_by_role("button", name="Prédire").click()
+    page.get_by_text("Le serveur ne répond pas. Votre dessin est conservé").wait_for()
+    page.locator("#label").fill("7")
+    page.get_by_role("button", name="Submit").click()
+    page.locator("#notice").get_by_text("Le serveur ne répond pas").wait_for()
+    assert ink(page) == drawn and page.locator("#label").input_value() == "7"
+    server.start()
+    assert predict(page) == "Vous venez d'écrire un 7"
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("Merci !").wait_for()
+    assert len(stored(server)) == 1
+
+
+def test_while_it_waits_the_button_says_so_and_a_second_click_asks_nothing(page, server):
+    asked = []
+
+    def slow(route):
+        asked.append(route)
+
+    page.route("**/predict?input=1", slow)
+    draw(page, SEVEN)
+    button = page.get_by_role("button", name="Prédire")
+    button.click()
+    page.get_by_text("Lecture en cours…").wait_for()
+    assert button.get_attribute("aria-disabled") == "true"
+    button.click(force=True)
+    assert len(asked) == 1
+    asked[0].continue_()
+    page.get_by_text("Vous venez d'écrire un 7").wait_for()
+    assert button.get_attribute("aria-disabled") is None
+
+
+def test_the_switch_changes_the_language_and_keeps_the_drawing(page):
+    draw(page, SEVEN)
+    drawn = ink(page)
+    page.get_by_role("link", name="English").click()
+    page.get_by_text("Please write a digit (0-9) in the frame").wait_for()
+    assert ink(page) == drawn
+    page.get_by_role("button", name="Predict").click()
+    page.get_by_text("You have just written a 7").wait_for()
+    page.get_by_role("link", name="Français").click()
+    page.get_by_text("Veuillez écrire un chiffre (0-9) dans le cadre").wait_for()
+
+
+def contrast(page, selector: str) -> float:
+    """WCAG's contrast of an element's text against the first painted background behind it."""
+    return page.evaluate(
+        """(selector) => {
+        const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+        const light = (colour) => { const [r, g, b] = parse(colour).map((v) => v / 255)
+            .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+        let element = document.querySelector(selector);
+        const text = light(getComputedStyle(element).color);
+        while (parse(getComputedStyle(element).backgroundColor)[3] === 0) element = element.parentElement;
+        const back = light(getComputedStyle(element).backgroundColor);
+        return (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05); }""",
+        selector,
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_every_look_of_the_page_is_readable(browser, server, scheme, size, language):
+    Path(SCREENSHOTS).mkdir(exist_ok=True)
+    name = f"{language}-{size['width']}x{size['height']}-{scheme}"
+    for page in open_page(browser, server, viewport=size, color_scheme=scheme, locale=language):
+        page.screenshot(path=SCREENSHOTS / f"{name}-empty.png", full_page=True)
+        draw(page, SEVEN)
+        page.locator("#predict").click()
+        page.locator("#details").wait_for(state="visible")
+        page.wait_for_timeout(300)  # the bars grow
+        page.screenshot(path=SCREENSHOTS / f"{name}-answer.png", full_page=True)
+        for selector in ("h1", "h2", "#predict", "#undo", "#submit", "#sentence", "#optional", "figcaption", "#switch"):
+            assert contrast(page, selector) >= 4.5, selector
