@@ -61,6 +61,9 @@ translations: .venv/ui/.ready ## Compile the English words after a change of mes
 bench: .venv/ui/.ready ## Measure the server: start, memory, model time
 	.venv/ui/bin/python benchmarks/serving.py
 
+bench-kernels: .venv/algo/.ready ## Compare kernel sizes on held-out training rows (DATA=folder)
+	.venv/algo/bin/python benchmarks/kernels.py "$${DATA:-shared}"
+
 bench-drawn: .venv/ui/.ready ## Measure the share of drawn digits that is read right (STROKES=file.jsonl.gz)
 	.venv/ui/bin/python benchmarks/drawn.py "$${STROKES:?a stroke file is needed: make bench-drawn STROKES=file.jsonl.gz}"
 
@@ -89,4 +92,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train pretrained test test-algo test-ui test-js test-app check format lock translations bench bench-drawn clean
+.PHONY: help run train pretrained test test-algo test-ui test-js test-app check format lock translations bench bench-kernels bench-drawn clean

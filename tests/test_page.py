@@ -1,5 +1,6 @@
 """The page in a real browser, used as people use it."""
 
+import contextlib
 import csv
 import io
 import sqlite3
@@ -18,14 +19,16 @@ SEVEN = [[[60, 60], [220, 60], [120, 240]]]
 @pytest.fixture
 def page(browser, server):
     """The page on a desktop, in French; fails the test if the page's script ever does."""
-    yield from open_page(browser, server, locale="fr-FR", viewport=DESKTOP)
+    with opened(browser, server, locale="fr-FR", viewport=DESKTOP) as page:
+        yield page
 
 
-def open_page(browser, server, **options):
+@contextlib.contextmanager
+def opened(browser, server, **options):
     context = browser.new_context(**options)
     page = context.new_page()
     errors = []
-    page.on("pageerror", errors.append)
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
     page.goto(server.url)
     yield page
@@ -181,7 +184,7 @@ def test_everything_but_the_drawing_works_from_the_keyboard(page, server):
 
 
 def test_a_finger_draws_without_scrolling_and_a_second_one_draws_nothing(browser, server):
-    for page in open_page(browser, server, viewport={"width": 360, "height": 500}, has_touch=True, is_mobile=True):
+    with opened(browser, server, viewport={"width": 360, "height": 500}, has_touch=True, is_mobile=True) as page:
         assert page.evaluate("document.documentElement.scrollHeight > innerHeight")
         touch = page.context.new_cdp_session(page)
         box = page.locator("#pad").bounding_box()
@@ -212,14 +215,14 @@ def test_a_stroke_that_leaves_the_pad_ends_at_its_edge(page):
 
 @pytest.mark.parametrize("scale", [1, 2, 3])
 def test_the_pad_has_a_pixel_for_each_of_the_screens(browser, server, scale):
-    for page in open_page(browser, server, viewport=PHONE, device_scale_factor=scale):
+    with opened(browser, server, viewport=PHONE, device_scale_factor=scale) as page:
         pad = page.evaluate("(({width, clientWidth}) => [width, clientWidth])(document.querySelector('#pad'))")
         assert pad[0] == pad[1] * scale
 
 
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])
 def test_no_width_makes_the_page_scroll_sideways(browser, server, width):
-    for page in open_page(browser, server, viewport={"width": width, "height": 700}, locale="fr-FR"):
+    with opened(browser, server, viewport={"width": width, "height": 700}, locale="fr-FR") as page:
         draw(page, SEVEN)
         predict(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -296,7 +299,7 @@ def contrast(page, selector: str) -> float:
 def test_every_look_of_the_page_is_readable(browser, server, scheme, size, language):
     Path(SCREENSHOTS).mkdir(exist_ok=True)
     name = f"{language}-{size['width']}x{size['height']}-{scheme}"
-    for page in open_page(browser, server, viewport=size, color_scheme=scheme, locale=language):
+    with opened(browser, server, viewport=size, color_scheme=scheme, locale=language) as page:
         page.screenshot(path=SCREENSHOTS / f"{name}-empty.png", full_page=True)
         draw(page, SEVEN)
         page.locator("#predict").click()

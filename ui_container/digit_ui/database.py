@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import DateTime
 
 ROWS_A_FETCH = 500
@@ -94,7 +95,10 @@ class FeedbackStore:
     def _open(self) -> Engine:
         if self._engine is None:
             engine = _sqlite_engine(self._url) if self._url.get_backend_name() == "sqlite" else create_engine(self._url)
-            Base.metadata.create_all(engine)
+            with engine.begin() as connection:
+                # Not create_all(), which looks first and creates then: two workers that start at once would collide.
+                for table in Base.metadata.sorted_tables:
+                    connection.execute(CreateTable(table, if_not_exists=True))
             self._engine = engine
         return self._engine
 
