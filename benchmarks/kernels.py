@@ -17,12 +17,12 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "algo_container"))
-import keras  # noqa: E402 # after the variable above
-import tensorflow as tf  # noqa: E402
-from trainer.dataset import Part, find_csvs, read_digits, split  # noqa: E402 # from the folder just named
-from trainer.network import build_cnn  # noqa: E402
-from trainer.progress import Progress  # noqa: E402
-from trainer.training import fit, make_reproducible  # noqa: E402
+import keras  # after the variable above
+import tensorflow as tf
+from trainer.dataset import Part, find_csvs, read_digits, split  # from the folder just named
+from trainer.network import build_cnn
+from trainer.progress import Progress
+from trainer.training import fit, make_reproducible
 
 FORMS = [(5, "valid"), (3, "valid"), (3, "same"), (5, "same")]
 ROWS = 12_000
@@ -66,7 +66,7 @@ def train_form(kernel: int, padding: str, seed: int, train: Part, held_out: Part
         layer.pop("build_config", None)  # it remembers the shapes of the original form
     model = keras.Sequential.from_config(config)
     started = time.monotonic()
-    with open(os.devnull, "w") as silence:
+    with Path(os.devnull).open("w") as silence:
         fit(model, train, None, EPOCHS, BATCH_SIZE, Progress(silence, EPOCHS))
     epoch_s = (time.monotonic() - started) / EPOCHS
     _, accuracy = model.evaluate(held_out.x, held_out.y, batch_size=1000, verbose=0)
