@@ -1,5 +1,6 @@
 """What a person watches while the network trains: a bar an epoch on a terminal, a line an epoch in a log."""
 
+import shutil
 import time
 from typing import TextIO
 
@@ -7,7 +8,7 @@ import keras
 from tqdm import tqdm
 
 BAR_WIDTH = 20
-BAR_FORMAT = "{desc} {bar:20} {n_fmt}/{total_fmt} {elapsed}<{remaining} {postfix}"
+BAR_FORMAT = "{desc} |{bar:20}| {n_fmt}/{total_fmt} {elapsed}, ETA {remaining}{postfix}"
 
 
 class Progress(keras.callbacks.Callback):  # type: ignore[misc] # Keras comes without types
@@ -35,13 +36,15 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc] # Keras comes wi
         """Open the epoch's bar."""
         self._epoch_started = time.monotonic()
         if self._live:
+            columns, rows = shutil.get_terminal_size()  # 80 by 24 where a container's terminal claims to be 0 by 0
             self._bar = tqdm(
                 total=self.params["steps"],
                 desc=self._name(epoch),
                 file=self._stream,
                 bar_format=BAR_FORMAT,
                 leave=False,
-                dynamic_ncols=True,
+                ncols=columns,
+                nrows=rows,
             )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
