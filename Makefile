@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 UV := .venv/setup/bin/uv
-LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --custom-compile-command "make lock"
+LOCK := $(CURDIR)/$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --custom-compile-command "make lock"
 LOCKED := algo_container/requirements algo_container/requirements-test ui_container/requirements ui_container/requirements-test tests/requirements tests/requirements-setup
 IN_UI_TESTS := .venv/ui-test/bin/python
 IN_ALGO_TESTS := .venv/algo-test/bin/python
@@ -53,13 +53,16 @@ format: .venv/tests/.ready ## Format and mend what can be mended by itself
 	.venv/tests/bin/ruff check --fix .
 
 lock: $(UV) ## Lock every requirements.in anew
-	for name in $(LOCKED); do $(LOCK) $${UPGRADE:+--upgrade} $$name.in -o $$name.txt; done
+	cd "$${LOCK_DIR:-.}" && for name in $(LOCKED); do $(LOCK) $${UPGRADE:+--upgrade} $$name.in -o $$name.txt; done
 
 translations: .venv/ui/.ready ## Compile the English words after a change of messages.po
 	.venv/ui/bin/pybabel compile --directory ui_container/digit_ui/translations
 
 bench: .venv/ui/.ready ## Measure the server: start, memory, model time
 	.venv/ui/bin/python benchmarks/serving.py
+
+bench-reading: .venv/algo/.ready ## Measure how the training CSV is read (DATA=folder)
+	.venv/algo/bin/python benchmarks/reading.py "$${DATA:-shared}"
 
 bench-kernels: .venv/algo/.ready ## Compare kernel sizes on held-out training rows (DATA=folder)
 	.venv/algo/bin/python benchmarks/kernels.py "$${DATA:-shared}"
@@ -92,4 +95,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train pretrained test test-algo test-ui test-js test-app check format lock translations bench bench-kernels bench-drawn clean
+.PHONY: help run train pretrained test test-algo test-ui test-js test-app check format lock translations bench bench-reading bench-kernels bench-drawn clean

@@ -1,6 +1,7 @@
 """Train a CNN on handwritten digits and publish it: load, normalise, build, fit, evaluate, publish.
 
-ACCURACY_LINE
+99.48 % of the 10,000 MNIST test digits (95 % interval 99.32 to 99.60 %) for the model in shared/pretrained, in 17.7
+minutes and 1.6 GB on 2 busy cores (benchmarks/README.md).
 """
 
 import logging

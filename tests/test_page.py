@@ -183,6 +183,22 @@ def test_everything_but_the_drawing_works_from_the_keyboard(page, server):
     assert len(stored(server)) == 1
 
 
+def test_undo_of_the_last_stroke_keeps_the_keyboards_place(page):
+    draw(page, SEVEN)
+    page.locator("#undo").focus()
+    page.keyboard.press("Enter")
+    assert ink(page) == 0
+    assert page.evaluate("document.activeElement.id") == "undo"
+
+
+def test_a_browser_that_keeps_nothing_for_pages_draws_all_the_same(browser, server):
+    with opened(browser, server, locale="fr-FR", viewport=DESKTOP) as page:
+        page.add_init_script("Object.defineProperty(window, 'sessionStorage', {get() { throw new Error('blocked'); }})")
+        page.reload()
+        draw(page, SEVEN)
+        assert predict(page) == "Vous venez d'écrire un 7"
+
+
 def test_a_finger_draws_without_scrolling_and_a_second_one_draws_nothing(browser, server):
     with opened(browser, server, viewport={"width": 360, "height": 500}, has_touch=True, is_mobile=True) as page:
         assert page.evaluate("document.documentElement.scrollHeight > innerHeight")

@@ -16,16 +16,16 @@ let drawingNumber = 0; // an answer that arrives for an earlier drawing is throw
 
 const pad = mountPad(byId("pad"), {
   // Kept for this tab, so that a change of language or a reload loses nothing.
-  strokes: parseStrokes(sessionStorage.getItem(KEPT)),
+  strokes: kept(),
   onChange() {
     drawingNumber += 1;
-    sessionStorage.setItem(KEPT, JSON.stringify(pad.strokes()));
-    undoButton.disabled = pad.isEmpty();
+    keep(pad.strokes());
+    showWhetherUndoCan();
     forgetAnswer();
     notice.textContent = "";
   },
 });
-undoButton.disabled = pad.isEmpty();
+showWhetherUndoCan();
 
 predictButton.addEventListener("click", () =>
   waitingFor(predictButton, sentence, messages.reading, async () => {
@@ -64,9 +64,31 @@ async function submit() {
   startAgain(messages.thanks);
 }
 
+/** Not `disabled`, which would take the keyboard's focus away with the last stroke. */
+function showWhetherUndoCan() {
+  undoButton.setAttribute("aria-disabled", String(pad.isEmpty()));
+}
+
 function undo() {
+  if (pad.isEmpty()) return;
   pad.undo();
   notice.textContent = messages.undone;
+}
+
+function kept() {
+  try {
+    return parseStrokes(sessionStorage.getItem(KEPT));
+  } catch {
+    return []; // this browser lets the page keep nothing
+  }
+}
+
+function keep(strokes) {
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(strokes));
+  } catch {
+    // as above, or its store is full: the drawing is still on the pad
+  }
 }
 
 function startAgain(message) {
