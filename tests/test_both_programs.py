@@ -47,7 +47,16 @@ facts = {
     "training": {"rows": 10, "epochs": 1, "batch_size": 1, "seed": 0, "validation_share": 0.0, "duration_s": 0.0},
     "data": {"train": test.source, "test": test.source},
 }
-for seed in map(int, sys.stdin):
+real_replace = os.replace
+def replace_or_die(*paths):
+    replace_or_die.left -= 1
+    if replace_or_die.left == 0:
+        os.kill(os.getpid(), 9)
+    real_replace(*paths)
+
+# A line of input: the seed, and before which replacement of a top-level file to die (0: before none).
+for seed, replace_or_die.left in (map(int, line.split()) for line in sys.stdin):
+    os.replace = replace_or_die
     child = os.fork()
     if child == 0:
         keras.utils.set_random_seed(seed)
@@ -107,9 +116,7 @@ def test_a_publisher_killed_at_any_moment_never_leaves_a_torn_model(server):
     ):
 
         def publish(seed: int, kill_after_s: float | None) -> str:
-            publisher.stdin.write(f"{seed}\n")
-            publisher.stdin.flush()
-            child = int(publisher.stdout.readline())
+            child = begin(publisher, seed)
             started = time.monotonic()
             if kill_after_s is not None:
                 time.sleep(kill_after_s)
@@ -135,6 +142,28 @@ def test_a_publisher_killed_at_any_moment_never_leaves_a_torn_model(server):
     server.wait_until(lambda: server.get("/readyz")["model_version"] == version)
     assert server.get("/readyz")["refused"] == []
     assert "refused" not in server.log.read_text()
+
+
+def begin(publisher: subprocess.Popen, seed: int, die_at: int = 0) -> int:
+    """Have the next model published; return the process that does it."""
+    publisher.stdin.write(f"{seed} {die_at}\n")
+    publisher.stdin.flush()
+    return int(publisher.stdout.readline())
+
+
+def test_a_publisher_killed_over_the_users_own_pair_leaves_that_or_a_whole_model(tmp_path):
+    own = {name: (ROOT / "shared" / "pretrained" / name).read_bytes() for name in ("model.json", "model.h5")}
+    arguments = [ALGO_PYTHON, "-c", PUBLISHER, tmp_path]
+    with subprocess.Popen(arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as publisher:
+        for die_at in (1, 2, 3):
+            (tmp_path / "manifest.json").unlink(missing_ok=True)
+            for name, content in own.items():
+                (tmp_path / name).write_bytes(content)
+            begin(publisher, die_at, die_at)
+            assert publisher.stdout.readline().strip() == "killed"
+            if check_whole(tmp_path) is None:
+                assert {name: (tmp_path / name).read_bytes() for name in own} == own
+        publisher.stdin.close()
 
 
 def test_a_training_is_swapped_in_while_people_draw(server, tmp_path):

@@ -109,6 +109,12 @@ def test_a_header_alone_is_refused(tmp_path, lines):
         read_digits(tmp_path / "train.csv")
 
 
+def test_a_file_that_is_no_csv_at_all_is_refused(tmp_path):
+    (tmp_path / "train.csv").write_text("x" * 200_000)
+    with pytest.raises(DatasetError, match="train.csv: cannot be read"):
+        read_digits(tmp_path / "train.csv")
+
+
 def test_a_cut_off_gzip_file_is_refused(tmp_path, lines):
     whole = gzip.compress("\n".join(lines).encode())
     (tmp_path / "train.csv.gz").write_bytes(whole[: len(whole) // 2])

@@ -27,7 +27,7 @@ FILE_NAMES = {
 }
 # Enough rows that the parser's fixed cost a chunk vanishes, few enough that its int64 copy stays near 13 MB.
 BLOCK_ROWS = 2_000
-UNREADABLE = (OSError, EOFError, zlib.error, UnicodeDecodeError)
+UNREADABLE = (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,11 +53,11 @@ def publish(
             (partial / "manifest.json").write_text(to_json_text(manifest), encoding="utf-8")
             for path in [*partial.iterdir(), partial]:
                 _flush(path)
-            partial.rename(versions / version)
-            _flush(versions)
-            # The manifest last: a reader takes it as the commit.
-            for name in (*ARTEFACTS, "manifest.json"):
-                _replace(shared_dir / name, (versions / version / name).read_bytes())
+            with _uninterrupted():
+                partial.rename(versions / version)
+                _flush(versions)
+                for name in _commit_order(shared_dir):
+                    _replace(shared_dir / name, (versions / version / name).read_bytes())
             return version
     except OSError as error:
         raise _not_written(shared_dir, error) from error
@@ -121,6 +122,27 @@ def _check_read_back(folder: Path, probe: dict[str, object]) -> None:
     difference = float(np.abs(model.predict(normalise(pixels), verbose=0) - np.array(probe["outputs"])).max())
     if not difference <= PROBE_TOLERANCE:
         raise PublishError(f"the written model differs from the trained one by {difference:.2g}; nothing is published")
+
+
+def _commit_order(shared_dir: Path) -> tuple[str, ...]:
+    """Put the manifest last: a reader takes it as the commit.
+
+    But first where there is none yet: a reader would then take the two files, one of them new and one old, for a
+    pair of the user's own. What the manifest names is whole in its version's folder by now.
+    """
+    if (shared_dir / "manifest.json").exists():
+        return (*ARTEFACTS, "manifest.json")
+    return ("manifest.json", *ARTEFACTS)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let a Ctrl-C wait until what has begun to be visible is whole."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

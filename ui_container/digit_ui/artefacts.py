@@ -17,6 +17,10 @@ class ArtefactError(Exception):
     """A model that cannot be served; the message names it, what was found and what was wanted."""
 
 
+class TransientError(ArtefactError):
+    """A model that could not be read now, for a reason that may pass although its files stay as they are."""
+
+
 @dataclass(frozen=True)
 class Artefact:
     """One model's two files. digest: SHA-256 over both, by which its converted form is cached."""
@@ -43,8 +47,11 @@ class Candidate:
 
     def is_present(self) -> bool:
         """Tell whether somebody put something here that is meant to be served."""
-        names = ("manifest.json",) if self.has_manifest else FILE_NAMES
-        return all((self.folder / name).exists() for name in names)
+        published = (self.folder / "manifest.json").exists()
+        if self.has_manifest:
+            return published
+        # Beside a manifest the two files are the trainer's copies: a refused model must not come back as an own pair.
+        return not published and all((self.folder / name).exists() for name in FILE_NAMES)
 
     def signature(self) -> tuple[object, ...]:
         """Give what changes when the files change, without reading them."""
@@ -89,15 +96,16 @@ def _read_published(candidate: Candidate) -> Artefact:
                 f"{folder / name}: has {size_bytes} bytes and SHA-256 {digest[:12]}…, but its manifest says "
                 f"{facts.size_bytes} bytes and {facts.sha256[:12]}…; copy the file again or publish the model again"
             )
-    return Artefact(candidate.origin, manifest.version, folder, manifest.input, manifest.probe, _pair_digest(folder))
+    return Artefact(candidate.origin, manifest.version, folder, manifest.input, manifest.probe, pair_digest(folder))
 
 
 def _read_bare(candidate: Candidate) -> Artefact:
-    digest = _pair_digest(candidate.folder)
+    digest = pair_digest(candidate.folder)
     return Artefact(candidate.origin, f"own-{digest[:12]}", candidate.folder, InputContract(), None, digest)
 
 
-def _pair_digest(folder: Path) -> str:
+def pair_digest(folder: Path) -> str:
+    """Give the SHA-256 over both files of the pair in `folder`. Raises ArtefactError if one cannot be read."""
     return hashlib.sha256("".join(_measure(folder / name)[1] for name in FILE_NAMES).encode()).hexdigest()
 
 

@@ -10,12 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from digit_ui.artefacts import Artefact, ArtefactError
+from digit_ui.artefacts import Artefact, ArtefactError, TransientError, pair_digest
 
 # Part of the cache's key: raised when pair_reader.py writes another form, so that an old one is never read.
 FORM = 1
 TIMEOUT_S = 120
-MEMORY_BYTES = 8 * 2**30  # address space, of which Keras and OpenVINO reserve far more than they use
+KEPT_FORMS = 10
 
 
 def converted(artefact: Artefact, cache_dir: Path) -> Path:
@@ -31,10 +31,11 @@ def converted(artefact: Artefact, cache_dir: Path) -> Path:
         if not folder.is_dir():  # another worker may have been faster
             work = Path(tempfile.mkdtemp(prefix=".partial-", dir=cache_dir))
             try:
-                _read_pair(artefact, work / "model.xml")
+                _read_pair(artefact, work)
                 work.rename(folder)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
+            _prune(cache_dir)
     return folder
 
 
@@ -43,8 +44,12 @@ def forget(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read_pair(artefact: Artefact, out_xml: Path) -> None:
-    command = [sys.executable, "-m", "digit_ui.pair_reader", *map(str, artefact.paths()), str(out_xml)]
+def _read_pair(artefact: Artefact, work: Path) -> None:
+    # A copy, checked: files that are replaced meanwhile must not be cached under the digest of the earlier ones.
+    copies = [Path(shutil.copy(path, work)) for path in artefact.paths()]
+    if pair_digest(work) != artefact.digest:
+        raise ArtefactError(f"{artefact.folder}: the model changed while it was being read")
+    command = [sys.executable, "-m", "digit_ui.pair_reader", *map(str, copies), str(work / "model.xml")]
     package_parent = Path(__file__).resolve().parents[1]
     try:
         result = subprocess.run(  # noqa: S603 # our own module, with paths that no request chooses
@@ -53,21 +58,23 @@ def _read_pair(artefact: Artefact, out_xml: Path) -> None:
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,
-            preexec_fn=_limit,
             env={**os.environ, "PYTHONPATH": str(package_parent), "KERAS_BACKEND": "openvino"},
         )
     except subprocess.TimeoutExpired as error:
         raise ArtefactError(f"{artefact.folder}: reading the model took more than {TIMEOUT_S} s") from error
     if result.returncode != 0:
         reason = (result.stderr.strip().splitlines() or [f"the reader ended with status {result.returncode}"])[-1]
-        raise ArtefactError(f"{artefact.folder}: {reason}")
+        # A negative status is a signal: somebody ended it, most likely the system for want of memory.
+        raise (ArtefactError if result.returncode > 0 else TransientError)(f"{artefact.folder}: {reason}")
+    for path in copies:
+        path.unlink()
 
 
-def _limit() -> None:
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def _prune(cache_dir: Path) -> None:
+    """Keep the newest forms; those of models in service are held open by their processes."""
+    forms = sorted((path for path in cache_dir.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    for path in forms[:-KEPT_FORMS]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager

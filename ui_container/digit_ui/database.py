@@ -2,7 +2,7 @@
 
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,11 +12,9 @@ from sqlalchemy import (
     CheckConstraint,
     Engine,
     LargeBinary,
-    Result,
     String,
     create_engine,
     event,
-    make_url,
     select,
 )
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,7 +23,10 @@ from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import DateTime
 
 ROWS_A_FETCH = 500
-BUSY_TIMEOUT_S = 10
+# Less than the page waits for an answer: a drawing that it calls unsent must not be stored after all.
+BUSY_TIMEOUT_S = 5
+# ImportError: the URL names a database whose driver is not installed.
+UNAVAILABLE = (SQLAlchemyError, OSError, ImportError)
 
 
 class Base(DeclarativeBase):
@@ -60,8 +61,8 @@ class StoreError(Exception):
 class FeedbackStore:
     """Opens the database at its first use, so that a server without one still predicts."""
 
-    def __init__(self, url: str) -> None:
-        self._url = make_url(url)
+    def __init__(self, url: URL) -> None:
+        self._url = url
         self._engine: Engine | None = None
 
     def add(self, feedback: Feedback) -> str:
@@ -74,23 +75,22 @@ class FeedbackStore:
                 session.add(feedback)
                 session.commit()
                 return feedback.id
-        except (SQLAlchemyError, OSError) as error:
+        except UNAVAILABLE as error:
             raise StoreError(_one_line(error)) from error
 
-    def rows(self) -> Iterator[tuple[int, np.ndarray]]:
+    def rows(self) -> Generator[tuple[int, np.ndarray], None, None]:
         """Yield every label with its pixels uint8 (784,), oldest first, without holding them all in memory.
 
-        Raises StoreError, before the first row, if the store cannot be read.
+        Holds a connection from the first row until it is exhausted or closed. Raises StoreError if the store cannot
+        be read.
         """
+        query = select(Feedback.label, Feedback.pixels).order_by(Feedback.number)
         try:
-            session = Session(self._open())
-            result = session.execute(
-                select(Feedback.label, Feedback.pixels).order_by(Feedback.number),
-                execution_options={"yield_per": ROWS_A_FETCH},
-            )
-        except (SQLAlchemyError, OSError) as error:
+            with Session(self._open()) as session:
+                for label, pixels in session.execute(query, execution_options={"yield_per": ROWS_A_FETCH}):
+                    yield label, np.frombuffer(pixels, dtype=np.uint8)
+        except UNAVAILABLE as error:
             raise StoreError(_one_line(error)) from error
-        return _stream(session, result)
 
     def _open(self) -> Engine:
         if self._engine is None:
@@ -101,12 +101,6 @@ class FeedbackStore:
                     connection.execute(CreateTable(table, if_not_exists=True))
             self._engine = engine
         return self._engine
-
-
-def _stream(session: Session, result: Result[int, bytes]) -> Iterator[tuple[int, np.ndarray]]:
-    with session:
-        for label, pixels in result:
-            yield label, np.frombuffer(pixels, dtype=np.uint8)
 
 
 def _sqlite_engine(url: URL) -> Engine:

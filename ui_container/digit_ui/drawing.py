@@ -17,6 +17,7 @@ from digit_ui.problems import Problem
 
 MAX_STROKES = 500
 MAX_POINTS = 20_000
+MAX_COMMAS = 2 * MAX_POINTS + MAX_STROKES
 MAX_COORDINATE = 1e6
 STROKES_MEDIA_TYPE = "application/json"
 
@@ -100,6 +101,9 @@ def _from_data_url(url: str) -> bytes:
 
 
 def _parse_json(data: bytes) -> object:
+    # Counted before it is parsed: as Python objects a few megabytes of points become hundreds.
+    if data.count(b",") > MAX_COMMAS:
+        raise Problem(422, "too_many_points", f"the body has more values than {MAX_POINTS} points can have")
     try:
         return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:

@@ -8,6 +8,7 @@ Exit status 0: out.xml and out.bin are written; 1: the last line on standard err
 
 import json
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from digit_ui.keras2 import from_keras2
 INPUT_SHAPE = (28, 28, 1)
 OUTPUTS = 10
 MAX_PARAMETERS = 50_000_000
+MEMORY_BYTES = 8 * 2**30  # address space, of which Keras and OpenVINO reserve far more than they use
 # Layers that carry code of their own, or that look their code up by name when they are made.
 EXECUTABLE = ("Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer")
 OPENVINO_KERAS = {"KERAS_BACKEND": "openvino"}
@@ -110,11 +112,23 @@ def main() -> int:
     """Run the program on its three arguments."""
     model_json, model_h5, out_xml = map(Path, sys.argv[1:])
     try:
+        _limit()
         convert(model_json, model_h5, out_xml)
-    except (PairError, OSError, RecursionError) as error:
+    except PairError as error:
         print(_reason(error), file=sys.stderr)
         return 1
+    except Exception as error:  # noqa: BLE001 # a file can make any library stumble; the server must hear of it
+        print(f"the pair cannot be read ({type(error).__name__}: {_reason(error)})", file=sys.stderr)
+        return 1
     return 0
+
+
+def _limit() -> None:
+    """Bound what a hostile file can make this process take; never above the machine's own limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Turn the bytes of a PNG or JPEG, or a person's strokes, into ink: a grey picture in which ink is bright."""
 
+import contextlib
 import io
+import threading
 import warnings
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageDraw, UnidentifiedImageError
 
 from digit_ui.problems import Problem
 
@@ -16,6 +18,19 @@ FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg"}
 STROKE_BOX_PX = 160
 # MNIST's pens are about an eighth of the digit's longer side wide.
 STROKE_WIDTH_PX = 20
+
+ORIENTATION = "orientation"  # under this name it survives what loses a picture's EXIF
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# One at a time: decoded, a picture of 4096 x 4096 takes up to 64 MB.
+_large_pictures = threading.Lock()
 
 Strokes = list[list[tuple[float, float]]]
 
@@ -40,7 +55,8 @@ def ink_of_picture(data: bytes) -> np.ndarray:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the sizes are checked below
             image = Image.open(io.BytesIO(data), formats=list(FORMATS))
         _check_size(*image.size)  # before anything is decoded: a small file can claim a huge picture
-        grey, coverage = _grey_and_coverage(_shrink(ImageOps.exif_transpose(image)))
+        with _large_pictures if max(image.size) > ENOUGH_SIDE_PX else contextlib.nullcontext():
+            grey, coverage = _grey_and_coverage(_upright(_shrink(image)))
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise Problem(400, "undecodable_image", f"the picture cannot be decoded ({error}); is it cut off?") from error
     if coverage is not None:
@@ -90,12 +106,30 @@ def _shrink(image: Image.Image) -> Image.Image:
         return image
     if image.mode in ("P", "1", "PA"):  # averaging palette indices would invent colours
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-    return image.reduce(factor)
+    elif image.mode.startswith("I"):  # 16-bit grey, which reduce() does not take
+        image = image.convert("F")
+    orientation = _orientation(image)
+    small = image.reduce(factor)
+    small.info[ORIENTATION] = orientation
+    return small
+
+
+def _orientation(image: Image.Image) -> int:
+    """Read which way up a camera says the picture is; 1, as it is, for whatever cannot be understood."""
+    try:
+        return int(image.info.get(ORIENTATION) or image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 # Pillow raises whatever a damaged note makes it stumble over
+        return 1
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    turn = TURNS.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
 
 
 def _grey_and_coverage(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     """Split into luminance and, where the picture has transparency, how opaque each pixel is (0 to 1)."""
-    if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
+    if image.mode == "F" or image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
         return np.asarray(image, dtype=np.float32) / 257, None
     if "A" in image.getbands() or "transparency" in image.info:
         luminance_alpha = np.asarray(image.convert("RGBA").convert("LA"), dtype=np.float32)

@@ -5,13 +5,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from digit_ui.artefacts import ArtefactError, Candidate, candidates
+from digit_ui.artefacts import ArtefactError, Candidate, TransientError, candidates
 from digit_ui.classifier import Classifier
 from digit_ui.conversion import converted, forget
 from digit_ui.problems import Problem
 from digit_ui.settings import Settings
 
-# What was refused is tried again even if its files stay: the cause may have been a full disk or too little memory.
+# What was refused for a reason that may pass, such as a full disk or too little memory, is tried again this often.
 RETRY_S = 30
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class ModelInService:
     refusals: dict[str, str] = field(default_factory=dict)
     _classifier: Classifier | None = None
     _seen: list[tuple[object, ...]] | None = None
-    _retry_at: float = 0.0
+    _retry_at: float = float("inf")
 
     def get(self) -> Classifier:
         """Return the model in service. Raises Problem 503 while there is none."""
@@ -54,21 +54,23 @@ class ModelInService:
         """
         present = list(candidates(self.settings.shared_dir))
         seen = [candidate.signature() for candidate in present]
-        if seen == self._seen and not (self.refusals and time.monotonic() >= self._retry_at):
+        if seen == self._seen and time.monotonic() < self._retry_at:
             return
         refusals: dict[str, str] = {}
+        passing = False
         for candidate in present:
             try:
                 self._serve(candidate)
                 break
-            except (ArtefactError, OSError) as error:
-                refusals[candidate.origin] = str(error)
+            except Exception as error:  # noqa: BLE001 # whatever one model stumbles over, the next must get its turn
+                passing = passing or not isinstance(error, ArtefactError) or isinstance(error, TransientError)
+                refusals[candidate.origin] = str(error) or type(error).__name__
                 log.error("the %s is refused: %s", candidate.origin, error)
                 if self._classifier is not None and self._classifier.origin == candidate.origin:
                     break  # the last good one from this place is better than the next place's
         self.refusals = refusals
         self._seen = seen
-        self._retry_at = time.monotonic() + RETRY_S
+        self._retry_at = time.monotonic() + RETRY_S if passing else float("inf")
 
     def watch(self) -> threading.Thread:
         """Refresh now and then again every poll interval, in a thread that ends with the process."""

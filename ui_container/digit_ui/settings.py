@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_cache_path
+from sqlalchemy import URL, make_url
 
 PROJECT_SHARED_DIR = Path(__file__).resolve().parents[2] / "shared"
 
@@ -20,7 +21,7 @@ class Settings:
 
     shared_dir: Path
     cache_dir: Path
-    database_url: str
+    database_url: URL
     max_body_bytes: int
     poll_interval_s: float
 
@@ -31,10 +32,12 @@ class Settings:
         Raises ValueError naming the variable whose value cannot be used.
         """
         shared_dir = Path(environment.get("SHARED_DIR") or PROJECT_SHARED_DIR).resolve()
+        given = environment.get("DATABASE_URL")
+        default_database = shared_dir / "feedback" / "feedback.db"
         return cls(
             shared_dir=shared_dir,
-            cache_dir=Path(environment.get("CACHE_DIR") or user_cache_path("projet-digit")),
-            database_url=environment.get("DATABASE_URL") or f"sqlite:///{shared_dir / 'feedback' / 'feedback.db'}",
+            cache_dir=Path(environment.get("CACHE_DIR") or user_cache_path("projet-digit")).resolve(),
+            database_url=make_url(given) if given else URL.create("sqlite", database=str(default_database)),
             max_body_bytes=int(_positive(environment, "MAX_BODY_BYTES", 8 * 2**20)),
             poll_interval_s=_positive(environment, "POLL_INTERVAL_S", 1.0),
         )

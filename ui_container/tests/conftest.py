@@ -87,10 +87,12 @@ def write_manifest(folder: Path, version: str, probe: dict) -> Path:
 
 
 def publish(shared_dir: Path, version: str, pair: str = "keras-2.15") -> Path:
-    """Publish a pair as the trainer does: its own folder first, the manifest last."""
+    """Publish a pair as the trainer does: its own folder first, then the copies, the manifest last."""
     folder = shared_dir / "versions" / version
     probe = install_pair(folder, pair)
     manifest = write_manifest(folder, version, probe)
+    for name in ("model.json", "model.h5"):
+        shutil.copy(folder / name, shared_dir / name)
     shutil.copy(manifest, shared_dir / "manifest.partial")
     (shared_dir / "manifest.partial").rename(shared_dir / "manifest.json")
     return folder

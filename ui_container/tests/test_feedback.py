@@ -129,6 +129,21 @@ def test_what_was_acknowledged_survives_a_kill(settings, shared_dir):
     assert set(acknowledged) <= {row["id"] for row in stored(settings)}
 
 
+def test_a_look_at_the_csv_without_reading_it_holds_no_connection(client, app):
+    client.post("/feedback", json={"strokes": DIGIT_STROKES[1], "label": 1})
+    for _ in range(20):
+        with client.head("/feedback.csv") as answer:
+            assert answer.status_code == 200
+    assert app.extensions["feedback"]._open().pool.checkedout() == 0
+
+
+def test_a_database_without_its_driver_answers_503(shared_dir):
+    environment = {"SHARED_DIR": str(shared_dir), "DATABASE_URL": "postgresql+psycopg2://nobody@127.0.0.1/nothing"}
+    client = create_app(Settings.from_environment(environment)).test_client()
+    assert client.post("/feedback", json={"strokes": DIGIT_STROKES[1], "label": 1}).status_code == 503
+    assert client.get("/feedback.csv").status_code == 503
+
+
 def test_sqlite_waits_for_the_disk_at_every_commit(client, app):
     client.post("/feedback", json={"strokes": DIGIT_STROKES[1], "label": 1})
     with app.extensions["feedback"]._open().connect() as connection:

@@ -1,7 +1,11 @@
 """The best model that is whole and honest serves; whatever is wrong with another one is said."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from digit_ui.artefacts import ArtefactError, Candidate
 from digit_ui.classifier import Classifier
 from digit_ui.conversion import converted
 from digit_ui.pair_reader import PairError, read_config
+from digit_ui.problems import Problem
 
 
 @pytest.fixture
@@ -198,6 +203,98 @@ def test_a_cut_off_h5_without_a_manifest_is_refused(tmp_path, cache_dir):
     path.write_bytes(path.read_bytes()[:20_000])
     with pytest.raises(ArtefactError, match="model.h5"):
         load(tmp_path / "pair", cache_dir)
+
+
+def external_link(path, h5py):
+    with h5py.File(path.with_name("elsewhere.h5"), "w") as other:
+        other["secret"] = np.zeros((3, 3, 1, 4), "float32")
+    with h5py.File(path, "r+") as weights:
+        name = []
+        weights.visititems(lambda key, item: name.append(key) if "kernel" in key and item.ndim == 4 else None)
+        del weights[name[0]]
+        weights[name[0]] = h5py.ExternalLink("elsewhere.h5", "secret")
+
+
+def virtual_dataset(path, h5py):
+    with h5py.File(path.with_name("elsewhere.h5"), "w") as other:
+        other["secret"] = np.zeros((3, 3, 1, 4), "float32")
+    with h5py.File(path, "r+") as weights:
+        name = []
+        weights.visititems(lambda key, item: name.append(key) if "kernel" in key and item.ndim == 4 else None)
+        del weights[name[0]]
+        layout = h5py.VirtualLayout((3, 3, 1, 4), "float32")
+        layout[:] = h5py.VirtualSource(path.with_name("elsewhere.h5"), "secret", (3, 3, 1, 4))
+        weights.create_virtual_dataset(name[0], layout)
+
+
+@pytest.mark.parametrize("reach", [external_link, virtual_dataset])
+def test_weights_that_lie_in_another_file_are_refused(tmp_path, cache_dir, reach):
+    install_pair(tmp_path / "pair")
+    hostile = "import sys, pathlib, h5py, test_model_choice as t; t.%s(pathlib.Path(sys.argv[1]), h5py)"
+    run_in_child(hostile % reach.__name__, tmp_path / "pair" / "model.h5")
+    with pytest.raises(ArtefactError, match="model.h5"):
+        load(tmp_path / "pair", cache_dir)
+
+
+def run_in_child(program, *arguments) -> None:
+    """Keep h5py, as Keras, out of the process that stands for the server."""
+    here = Path(__file__).parent
+    paths = os.pathsep.join(map(str, (here, here.parent, here.parents[1] / "tests")))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    subprocess.run([sys.executable, "-c", program, *map(str, arguments)], check=True, env=environment)
+
+
+def test_a_config_that_makes_a_library_stumble_is_refused_with_what_it_was(tmp_path, cache_dir):
+    install_pair(tmp_path / "pair")
+    (tmp_path / "pair" / "model.json").write_text('{"class_name": "Sequential", "config": {"layers": [1]}}')
+    with pytest.raises(ArtefactError, match="the pair cannot be read"):
+        load(tmp_path / "pair", cache_dir)
+
+
+def test_files_replaced_while_they_are_read_are_not_cached_under_the_old_digest(tmp_path, cache_dir):
+    install_pair(tmp_path / "pair", "keras-2.15")
+    artefact = Candidate("user's own pair", tmp_path / "pair", has_manifest=False).read()
+    install_pair(tmp_path / "pair", "keras-2.2.4")
+    with pytest.raises(ArtefactError, match="changed while it was being read"):
+        converted(artefact, tmp_path / "cache")
+
+
+def test_only_the_newest_converted_forms_are_kept(tmp_path):
+    cache = tmp_path / "cache"
+    for number in range(12):
+        (cache / f"old-{number}").mkdir(parents=True)
+        os.utime(cache / f"old-{number}", (number, number))
+    install_pair(tmp_path / "pair")
+    artefact = Candidate("user's own pair", tmp_path / "pair", has_manifest=False).read()
+    newest = converted(artefact, cache)
+    kept = {path.name for path in cache.iterdir() if path.is_dir()}
+    assert kept == {newest.name, *(f"old-{number}" for number in range(3, 12))}
+
+
+def test_a_refused_publication_does_not_come_back_as_the_users_own_pair(model, shared_dir):
+    lying_probe(shared_dir, publish(shared_dir, "v1"))
+    model.refresh()
+    with pytest.raises(Problem, match="answers to the probe differ"):
+        model.get()
+
+
+def test_what_is_refused_for_its_content_is_not_read_again_and_again(model, shared_dir, monkeypatch):
+    lying_probe(shared_dir, publish(shared_dir, "v1"))
+    model.refresh()
+    monkeypatch.setattr(Candidate, "read", lambda self: pytest.fail("read again"))
+    model.refresh()
+
+
+def test_what_failed_for_a_passing_reason_is_tried_again(model, shared_dir, monkeypatch):
+    publish(shared_dir, "v1")
+    with monkeypatch.context() as broken:
+        broken.setattr(Candidate, "read", lambda self: (_ for _ in ()).throw(OSError("no space left")))
+        model.refresh()
+        with pytest.raises(Problem, match="no space left"):
+            model.get()
+    monkeypatch.setattr("digit_ui.serving.time.monotonic", lambda: 1e12)
+    model.refresh()
+    assert model.get().version == "v1"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Every kind of PNG and JPEG is read as a person sees it; everything else gets a clear refusal."""
 
+import base64
 import io
 import struct
 import zlib
@@ -57,6 +58,38 @@ def test_a_photograph_lying_on_its_side_is_turned_by_its_own_note():
     exif[0x0112] = 6  # the camera was turned: show it rotated by 90 degrees clockwise
     lying = draw(4).rotate(90)
     assert difference(encode(lying, "JPEG", quality=95, exif=exif)) < 6
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "I;16"])
+def test_every_kind_of_large_picture_is_read(mode):
+    large = draw(4, size=2240, box=(480, 480, 1280), width=112)
+    image = Image.fromarray(np.asarray(large).astype(np.uint16) * 257) if mode == "I;16" else large.convert(mode)
+    assert difference(encode(image)) < 8
+
+
+def test_a_large_photograph_lying_on_its_side_is_turned_too():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying = draw(4, size=2240, box=(480, 480, 1280), width=112).rotate(90)
+    assert difference(encode(lying, "JPEG", quality=95, exif=exif)) < 8
+
+
+# A damaged camera note over which Pillow stumbles when it is asked to turn the picture.
+DAMAGED_NOTE = (
+    "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAWmVYSWZJSSoACAAAAAMAEgEDAAEAAAAIAAAAEwIBAAMAAAAoAAAAGgEBAAMAAAAo"
+    "AAAAAAAAAHYOgZuFySTDWXFkxKYFigBYGiKyLeUEckM9LkT+2La4NX5EzTEpkDolrCYBAAAAEUlEQVR4nGNgIAv8H4IiRAEATAsJ9wGCJKUAAAAA"
+    "SUVORK5CYII="
+)
+
+
+def test_a_damaged_camera_note_does_no_harm():
+    assert np.isfinite(ink_of_picture(base64.b64decode(DAMAGED_NOTE))).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=120))
+def test_no_camera_note_raises_anything(note):
+    ink_of_picture(encode(draw(4, size=32, box=(4, 4, 24), width=3), "JPEG", exif=b"Exif\x00\x00" + note))
 
 
 @pytest.mark.parametrize("size", [8, 9, 28, 100, 1000, 4096])

@@ -68,6 +68,11 @@ REFUSALS = {
     "a point of booleans": ({"json": {"strokes": [[[True, False]]]}}, 422, "bad_field"),
     "far away": ({"json": {"strokes": [[[1e300, 0]]]}}, 422, "bad_field"),
     "too many strokes": ({"json": {"strokes": [[[1, 2]]] * 501}}, 422, "bad_field"),
+    "a flood of values": (
+        {"data": b'{"strokes": [[' + b"[0,0]," * 90_000 + b"[0,0]]]}", "content_type": "application/json"},
+        422,
+        "too_many_points",
+    ),
     "too many points": ({"json": {"strokes": [[[1, 2]] * 20_001]}}, 422, "too_many_points"),
     "a form without a picture": ({"data": {"other": "x"}, "content_type": "multipart/form-data"}, 400, "no_image"),
     "text": ({"data": "3", "content_type": "text/plain"}, 415, "unsupported_media_type"),

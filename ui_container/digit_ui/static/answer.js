@@ -28,14 +28,16 @@ export function showBars(list, { probabilities, digit }, sentence) {
       const bar = document.createElement("div");
       const value = document.createElement("span");
       row.classList.toggle("best", index === digit);
-      row.setAttribute("aria-label", fill(sentence, { digit: index, percent: percent(share) }));
       name.textContent = index;
       track.className = "track";
       bar.style.width = `${share * 100}%`;
       value.textContent = `${percent(share)} %`;
+      const spoken = document.createElement("span");
+      spoken.className = "spoken";
+      spoken.textContent = fill(sentence, { digit: index, percent: percent(share) });
       for (const part of [name, track, value]) part.setAttribute("aria-hidden", "true");
       track.append(bar);
-      row.append(name, track, value);
+      row.append(spoken, name, track, value);
       return row;
     }),
   );

@@ -7,9 +7,9 @@ const LINE_UNITS = 16;
 /**
  * Let people draw in `canvas` with a mouse, a finger or a pen.
  * @param {HTMLCanvasElement} canvas
- * @param {{strokes?: import("./strokes.js").Stroke[], onChange?: () => void}} options
+ * @param {{strokes?: import("./strokes.js").Stroke[], onBegin?: () => void, onChange?: () => void}} options
  */
-export function mountPad(canvas, { strokes = [], onChange = () => {} } = {}) {
+export function mountPad(canvas, { strokes = [], onBegin = () => {}, onChange = () => {} } = {}) {
   const context = canvas.getContext("2d");
   let current = null;
   let pointer = null;
@@ -34,7 +34,13 @@ export function mountPad(canvas, { strokes = [], onChange = () => {} } = {}) {
   }
 
   function extend(event) {
-    const box = canvas.getBoundingClientRect();
+    const outer = canvas.getBoundingClientRect();
+    const box = {
+      left: outer.left + canvas.clientLeft, // inside the border
+      top: outer.top + canvas.clientTop,
+      width: canvas.clientWidth,
+      height: canvas.clientHeight,
+    };
     // A fast pen reports several places a frame; the browser keeps them in the coalesced events.
     const events = event.getCoalescedEvents?.() ?? [];
     for (const { clientX, clientY } of events.length ? events : [event]) {
@@ -55,6 +61,7 @@ export function mountPad(canvas, { strokes = [], onChange = () => {} } = {}) {
     event.preventDefault();
     pointer = event.pointerId;
     canvas.setPointerCapture(pointer);
+    onBegin();
     current = [];
     strokes.push(current);
     extend(event);
@@ -65,19 +72,24 @@ export function mountPad(canvas, { strokes = [], onChange = () => {} } = {}) {
   canvas.addEventListener("pointerup", end);
   // The system took the pointer away (a call, a gesture): what was drawn so far stays, undo removes it.
   canvas.addEventListener("pointercancel", end);
+  // Comes after every end; alone where the browser lost the pointer without one of the two.
+  canvas.addEventListener("lostpointercapture", end);
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   new ResizeObserver(resize).observe(canvas);
+  addEventListener("resize", resize); // a zoom, or another screen, changes the pixels but not the size
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
   resize();
 
   return {
     strokes: () => strokes,
     isEmpty: () => strokes.length === 0,
+    /** Take the last stroke away; false if there is none, or while one is being drawn. */
     undo() {
-      if (pointer !== null) return;
+      if (pointer !== null || strokes.length === 0) return false;
       strokes.pop();
       render();
       onChange();
+      return true;
     },
     clear() {
       strokes = [];

@@ -17,6 +17,9 @@ let drawingNumber = 0; // an answer that arrives for an earlier drawing is throw
 const pad = mountPad(byId("pad"), {
   // Kept for this tab, so that a change of language or a reload loses nothing.
   strokes: kept(),
+  onBegin() {
+    drawingNumber += 1;
+  },
   onChange() {
     drawingNumber += 1;
     keep(pad.strokes());
@@ -60,8 +63,10 @@ async function submit() {
   }
   if (pad.isEmpty()) return (notice.textContent = messages.nothingDrawn);
   const answered = answer && { digit: answer.digit, model_version: answer.model_version };
+  const sent = drawingNumber;
   await giveFeedback({ strokes: pad.strokes(), label: Number(meant), ...answered });
-  startAgain(messages.thanks);
+  if (sent === drawingNumber) startAgain(messages.thanks);
+  else notice.textContent = messages.thanks; // somebody is drawing the next one already
 }
 
 /** Not `disabled`, which would take the keyboard's focus away with the last stroke. */
@@ -70,9 +75,7 @@ function showWhetherUndoCan() {
 }
 
 function undo() {
-  if (pad.isEmpty()) return;
-  pad.undo();
-  notice.textContent = messages.undone;
+  if (pad.undo()) notice.textContent = messages.undone;
 }
 
 function kept() {
