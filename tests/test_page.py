@@ -201,7 +201,7 @@ def test_a_browser_that_keeps_nothing_for_pages_draws_all_the_same(browser, serv
 
 def test_a_digit_begun_while_the_last_one_is_sent_is_kept(page, server):
     held = []
-    page.route("**/feedback", held.append)
+    page.route("**/feedback", lambda route: held.append(route))
     draw(page, SEVEN)
     page.locator("#label").fill("7")
     page.get_by_role("button", name="Submit").click()
