@@ -300,6 +300,7 @@ def test_the_switch_changes_the_language_and_keeps_the_drawing(page):
     drawn = ink(page)
     page.get_by_role("link", name="English").click()
     page.get_by_text("Please write a digit (0-9) in the frame").wait_for()
+    page.wait_for_load_state()  # the words are there before the script has drawn
     assert ink(page) == drawn
     page.get_by_role("button", name="Predict").click()
     page.get_by_text("You have just written a 7").wait_for()
