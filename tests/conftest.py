@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,6 @@ class Server:
     cache_dir: Path
     port: int
     log: Path
-    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen | None = None
 
     @property
@@ -47,7 +46,6 @@ class Server:
             "CACHE_DIR": str(self.cache_dir),
             "PORT": str(self.port),
             "POLL_INTERVAL_S": "0.1",
-            **self.environment,
         }
         command = [
             UI_PYTHON,

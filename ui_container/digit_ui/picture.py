@@ -19,7 +19,6 @@ STROKE_BOX_PX = 160
 # MNIST's pens are about an eighth of the digit's longer side wide.
 STROKE_WIDTH_PX = 20
 
-ORIENTATION = "orientation"  # under this name it survives what loses a picture's EXIF
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -56,7 +55,8 @@ def ink_of_picture(data: bytes) -> np.ndarray:
             image = Image.open(io.BytesIO(data), formats=list(FORMATS))
         _check_size(*image.size)  # before anything is decoded: a small file can claim a huge picture
         with _large_pictures if max(image.size) > ENOUGH_SIDE_PX else contextlib.nullcontext():
-            grey, coverage = _grey_and_coverage(_upright(_shrink(image)))
+            orientation = _orientation(image)  # of the file as it came: what is shrunk has no camera note
+            grey, coverage = _grey_and_coverage(_upright(_shrink(image), orientation))
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise Problem(400, "undecodable_image", f"the picture cannot be decoded ({error}); is it cut off?") from error
     if coverage is not None:
@@ -108,22 +108,19 @@ def _shrink(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     elif image.mode.startswith("I"):  # 16-bit grey, which reduce() does not take
         image = image.convert("F")
-    orientation = _orientation(image)
-    small = image.reduce(factor)
-    small.info[ORIENTATION] = orientation
-    return small
+    return image.reduce(factor)
 
 
 def _orientation(image: Image.Image) -> int:
     """Read which way up a camera says the picture is; 1, as it is, for whatever cannot be understood."""
     try:
-        return int(image.info.get(ORIENTATION) or image.getexif().get(ExifTags.Base.Orientation, 1))
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 # Pillow raises whatever a damaged note makes it stumble over
         return 1
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    turn = TURNS.get(_orientation(image))
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    turn = TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
 
 

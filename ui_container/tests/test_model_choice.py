@@ -205,26 +205,28 @@ def test_a_cut_off_h5_without_a_manifest_is_refused(tmp_path, cache_dir):
         load(tmp_path / "pair", cache_dir)
 
 
+def removed_kernel(weights) -> str:
+    """Remove a convolution's kernel from an HDF5 file and return its name there."""
+    names = []
+    weights.visititems(lambda key, item: names.append(key) if "kernel" in key and item.ndim == 4 else None)
+    del weights[names[0]]
+    return names[0]
+
+
 def external_link(path, h5py):
     with h5py.File(path.with_name("elsewhere.h5"), "w") as other:
         other["secret"] = np.zeros((3, 3, 1, 4), "float32")
     with h5py.File(path, "r+") as weights:
-        name = []
-        weights.visititems(lambda key, item: name.append(key) if "kernel" in key and item.ndim == 4 else None)
-        del weights[name[0]]
-        weights[name[0]] = h5py.ExternalLink("elsewhere.h5", "secret")
+        weights[removed_kernel(weights)] = h5py.ExternalLink("elsewhere.h5", "secret")
 
 
 def virtual_dataset(path, h5py):
     with h5py.File(path.with_name("elsewhere.h5"), "w") as other:
         other["secret"] = np.zeros((3, 3, 1, 4), "float32")
     with h5py.File(path, "r+") as weights:
-        name = []
-        weights.visititems(lambda key, item: name.append(key) if "kernel" in key and item.ndim == 4 else None)
-        del weights[name[0]]
         layout = h5py.VirtualLayout((3, 3, 1, 4), "float32")
         layout[:] = h5py.VirtualSource(path.with_name("elsewhere.h5"), "secret", (3, 3, 1, 4))
-        weights.create_virtual_dataset(name[0], layout)
+        weights.create_virtual_dataset(removed_kernel(weights), layout)
 
 
 @pytest.mark.parametrize("reach", [external_link, virtual_dataset])
