@@ -50,7 +50,7 @@ class ModelInService:
     def refresh(self) -> None:
         """Look at the shared folder and load the best model there if anything has changed.
 
-        The one in service stays on any failure, unless it is a worse choice than one that loads.
+        The one in service stays on any failure.
         """
         present = list(candidates(self.settings.shared_dir))
         seen = [candidate.signature() for candidate in present]
@@ -66,8 +66,8 @@ class ModelInService:
                 passing = passing or not isinstance(error, ArtefactError) or isinstance(error, TransientError)
                 refusals[candidate.origin] = str(error) or type(error).__name__
                 log.error("the %s is refused: %s", candidate.origin, error)
-                if self._classifier is not None and self._classifier.origin == candidate.origin:
-                    break  # the last good one from this place is better than the next place's
+                if self._classifier is not None:
+                    break  # what serves goes on serving; only a start looks further down the list
         self.refusals = refusals
         self._seen = seen
         self._retry_at = time.monotonic() + RETRY_S if passing else float("inf")

@@ -70,6 +70,15 @@ def test_published_comes_before_own_pair_before_shipped(model, shared_dir):
     assert (model.get().origin, model.get().version) == ("published model", "v1")
 
 
+def test_a_refused_publication_over_the_users_own_pair_keeps_that_serving(client, model, shared_dir):
+    install_pair(shared_dir, "keras-2.2.4")
+    model.refresh()
+    lying_probe(shared_dir, publish(shared_dir, "v1"))
+    model.refresh()
+    assert model.get().origin == "user's own pair"
+    assert "answers to the probe differ" in " ".join(client.get("/readyz").get_json()["refused"])
+
+
 def test_a_newly_published_version_is_swapped_in(model, shared_dir):
     publish(shared_dir, "v1", "keras-2.2.4")
     model.refresh()
