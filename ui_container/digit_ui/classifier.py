@@ -11,6 +11,12 @@ from digit_ui.manifest import Probe
 
 # A user's own pair has no probe; a softmax over any picture must still be one.
 SUM_TOLERANCE = 1e-3
+COMPILE_OPTIONS = {
+    "PERFORMANCE_HINT": "LATENCY",
+    # Left to itself OpenVINO takes bfloat16 or float16 where the processor has it, and the probe then tells another
+    # network from the one that was trained.
+    "INFERENCE_PRECISION_HINT": "f32",
+}
 
 
 class Classifier:
@@ -19,7 +25,7 @@ class Classifier:
     def __init__(self, artefact: Artefact, xml: Path) -> None:
         """Load and check the model. Raises ArtefactError if it does not compute what its trainer computed."""
         try:
-            model = openvino.Core().compile_model(xml, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+            model = openvino.Core().compile_model(xml, "CPU", COMPILE_OPTIONS)
         except RuntimeError as error:
             raise ArtefactError(f"{xml}: OpenVINO cannot load it ({str(error).splitlines()[0]})") from error
         self.version = artefact.version

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import openvino
 import pytest
 from conftest import PAIRS, PRETRAINED, install_pair, publish, write_manifest
 from digit_ui.artefacts import ArtefactError, Candidate
@@ -56,6 +57,13 @@ def test_a_pair_of_keras_3_is_served_without_a_manifest(tmp_path, cache_dir):
     probe = json.loads((PRETRAINED / "manifest.json").read_text())["probe"]
     pixels = np.array(probe["inputs"], dtype=np.uint8).reshape(-1, 28, 28)
     assert load(tmp_path, cache_dir).predict(pixels) == pytest.approx(np.array(probe["outputs"]), abs=1e-3)
+
+
+def test_the_network_is_computed_in_single_precision_whatever_the_processor_offers(tmp_path, cache_dir):
+    for name in ("model.json", "model.h5"):
+        shutil.copy(PRETRAINED / name, (tmp_path / name))
+    precision = load(tmp_path, cache_dir)._model.get_property("INFERENCE_PRECISION_HINT")
+    assert precision == openvino.Type.f32
 
 
 def test_published_comes_before_own_pair_before_shipped(model, shared_dir):
