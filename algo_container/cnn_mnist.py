@@ -6,25 +6,35 @@ minutes and 1.6 GB on 2 busy cores (benchmarks/README.md).
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from trainer.dataset import find_csvs, read_digits, split
 from trainer.download import fetch_csvs
-from trainer.errors import AccuracyTooLowError, TrainerError
+from trainer.errors import AccuracyTooLowError, DownloadError, TrainerError
+from trainer.heartbeat import beat
 from trainer.json_text import to_json_text
+from trainer.published import published_from
 from trainer.settings import Settings, read_settings
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
+TERMINATED = 143  # likewise for one that was told to stop, as `docker stop` does
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one training; return the process's exit status."""
     settings = read_settings(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    signal.signal(signal.SIGTERM, on_terminate)
+    beat()
     try:
         return train(settings)
+    except DownloadError as error:
+        print(f"cnn_mnist.py: {error}", file=sys.stderr)
+        return 0 if settings.unattended else 1
     except TrainerError as error:
         print(f"cnn_mnist.py: {error}", file=sys.stderr)
         return 1
@@ -33,10 +43,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def on_terminate(_signal: int, _frame: FrameType | None) -> None:
+    """Stop at once; as the first process of a container Python would not hear the signal otherwise."""
+    print("cnn_mnist.py: told to stop; what was published before stays", file=sys.stderr)
+    sys.exit(TERMINATED)
+
+
 def train(settings: Settings) -> int:
-    """Train as `settings` say and publish, unless a person stopped it or the model is not good enough."""
+    """Train as `settings` say and publish, unless a person stopped it or the model is not good enough.
+
+    Return the process's exit status. Raises TrainerError with the sentence for the person who started it.
+    """
     paths = find_csvs(settings.data_dir) or fetch_csvs(settings.data_dir)
     train_digits, test_digits = read_digits(paths["train"]), read_digits(paths["test"])
+    data = {"train": train_digits.source, "test": test_digits.source}
+    recipe = {
+        "epochs": settings.epochs,
+        "batch_size": settings.batch_size,
+        "seed": settings.seed,
+        "validation_share": settings.validation_share,
+    }
+    if settings.unattended and (version := published_from(settings.shared_dir, recipe, data)):
+        print(f"version {version} is published and was trained on this data with these options: nothing to do")
+        return 0
     train_part, validation_part = split(train_digits, settings.validation_share, settings.seed)
 
     # Only now: TensorFlow takes seconds to start, and what is wrong with the data should be said at once.
@@ -74,15 +103,8 @@ def train(settings: Settings) -> int:
 
     facts = {
         "metrics": {name: report[name] for name in ("dataset", "n", "correct", "accuracy", "accuracy_ci95")},
-        "training": {
-            "rows": len(train_part.y),
-            "epochs": settings.epochs,
-            "batch_size": settings.batch_size,
-            "seed": settings.seed,
-            "validation_share": settings.validation_share,
-            "duration_s": round(training.duration_s, 1),
-        },
-        "data": {"train": train_digits.source, "test": test_digits.source},
+        "training": {"rows": len(train_part.y), **recipe, "duration_s": round(training.duration_s, 1)},
+        "data": data,
     }
     version = publish(model, settings.shared_dir, test_digits, facts, write_extras)
     progress.say(f"published version {version} in {settings.shared_dir}")

@@ -162,15 +162,26 @@ def test_data_that_are_not_mnist_are_not_kept(tmp_path):
     assert list((tmp_path / "data").iterdir()) == []
 
 
+PROGRAM = "import sys, cnn_mnist; sys.exit(cnn_mnist.main(['--data', sys.argv[1], '--out', sys.argv[1]]))"
+
+
 @pytest.mark.parametrize("existing", [True, False])
-def test_offline_one_sentence_says_which_files_to_put_where(tmp_path, existing):
+@pytest.mark.parametrize(("unattended", "status"), [("0", 1), ("1", 0)])
+def test_offline_one_sentence_says_which_files_to_put_where(tmp_path, existing, unattended, status):
     if existing:
         (tmp_path / "data").mkdir()
-    program = "import sys, cnn_mnist; sys.exit(cnn_mnist.main(['--data', sys.argv[1], '--out', sys.argv[1]]))"
-    result = fetch(tmp_path / "data", tmp_path / "home", program)
-    assert result.returncode == 1
+    result = fetch(tmp_path / "data", tmp_path / "home", PROGRAM, UNATTENDED=unattended)
+    assert result.returncode == status
     last = result.stderr.strip().splitlines()[-1]
     assert "put train.csv and test.csv (mnist_train.csv and mnist_test.csv of kaggle.com" in last
     assert f"into {tmp_path / 'data'} and run this again." in last
     assert "Traceback" not in result.stderr
     assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_folder_into_which_nothing_can_be_fetched_is_a_failure_that_names_it(tmp_path):
+    (tmp_path / "data").write_text("a file, not a folder")
+    result = fetch(tmp_path / "data", tmp_path / "home", PROGRAM, UNATTENDED="1")
+    assert result.returncode == 1
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith(f"cnn_mnist.py: {tmp_path / 'data'} holds no data, and none can be fetched into it (File exists)")

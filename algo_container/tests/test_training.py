@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from trainer.published import published_from
 
 PROGRAM = Path(__file__).parents[1] / "cnn_mnist.py"
 SCHEMA = Path(__file__).parents[2] / "shared" / "manifest.schema.json"
@@ -124,6 +126,72 @@ def test_ctrl_c_ends_after_the_epoch_and_publishes_nothing(easy_data, tmp_path):
         r"stopped after epoch \d+ of 500; nothing is published", rest
     )
     assert not (tmp_path / "manifest.json").exists() and not any((tmp_path / "versions").iterdir())
+
+
+def test_a_stop_ends_it_at_once_and_keeps_what_was_published(easy_data, tmp_path):
+    (tmp_path / "manifest.json").write_text("{}")
+    arguments = command(easy_data, tmp_path, "--epochs", "500", "--min-accuracy", "0")
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as training:
+        while "Epoch   2/500" not in training.stdout.readline():
+            pass
+        training.send_signal(signal.SIGTERM)
+        rest, errors = training.communicate(timeout=5)
+    assert training.returncode == 143
+    assert errors.splitlines()[-1] == "cnn_mnist.py: told to stop; what was published before stays"
+    assert (tmp_path / "manifest.json").read_text() == "{}" and not any((tmp_path / "versions").iterdir())
+
+
+def test_unattended_it_trains_again_only_for_other_data_or_options(trained, easy_data, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(trained[0], out)
+    again = run(easy_data, out, *QUICK, "--unattended")
+    version = published(out)["version"]
+    assert again.returncode == 0
+    assert again.stdout.strip() == (
+        f"version {version} is published and was trained on this data with these options: nothing to do"
+    )
+    assert "Epoch 1/1" in run(easy_data, out, *QUICK, "--epochs", "1", "--unattended").stdout
+    other = tmp_path / "data"
+    other.mkdir()
+    (other / "train.csv").write_bytes((easy_data / "test.csv").read_bytes())
+    (other / "test.csv").write_bytes((easy_data / "test.csv").read_bytes())
+    assert "Epoch 1/2" in run(other, out, *QUICK, "--min-accuracy", "0", "--unattended").stdout
+
+
+@pytest.mark.parametrize("manifest", [None, "{}", "[]", "torn"])
+def test_unattended_it_trains_where_nothing_of_its_own_is_published(easy_data, tmp_path, manifest):
+    if manifest is not None:
+        (tmp_path / "manifest.json").write_text(manifest)
+    data = {"train": {"sha256": "0"}}
+    assert published_from(tmp_path, {"epochs": 2}, data) is None
+
+
+def test_a_sign_of_life_is_renewed_by_every_step_and_missed_when_it_stops(easy_data, tmp_path):
+    file = tmp_path / "heartbeat"
+    environment = {**os.environ, "HEARTBEAT_FILE": str(file), "PYTHONUNBUFFERED": "1"}
+    arguments = command(easy_data, tmp_path, "--epochs", "500", "--min-accuracy", "0")
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=environment) as training:
+        while "Epoch   2/500" not in training.stdout.readline():
+            pass
+        os.utime(file, (0, 0))
+        deadline = time.monotonic() + 20
+        while file.stat().st_mtime == 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        training.kill()
+
+    def check() -> subprocess.CompletedProcess:
+        arguments = [sys.executable, PROGRAM.parent / "trainer" / "heartbeat.py"]
+        return subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+
+    assert check().returncode == 0
+    os.utime(file, (time.time() - 400,) * 2)
+    assert check().returncode == 1 and "has not got on for 4" in check().stdout
+    file.unlink()
+    assert check().returncode == 1 and "the trainer has not begun" in check().stdout
 
 
 def test_bad_data_are_refused_before_tensorflow_starts(easy_data, tmp_path):

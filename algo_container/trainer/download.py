@@ -27,9 +27,10 @@ def fetch_csvs(data_dir: Path) -> dict[str, Path]:
     """Leave a checked `train.csv` and `test.csv` in `data_dir` and return their paths.
 
     Sources: the public Kaggle data set oddrational/mnist-in-csv, then `keras.datasets.mnist`.
-    Raises DownloadError, in one sentence, if neither answers or neither holds what MNIST holds.
+    Raises DownloadError, in one sentence, if neither answers or neither holds what MNIST holds, and DatasetError if
+    nothing can be written in `data_dir`.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
+    _check_writable(data_dir)
     for name, source in (("Kaggle", _from_kaggle), ("the Keras mirror", _from_keras)):
         # Beside their final place: the rename at the end is then atomic, and a failure leaves no CSV behind.
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=data_dir) as folder:
@@ -48,6 +49,18 @@ def fetch_csvs(data_dir: Path) -> dict[str, Path]:
         f"{data_dir} holds no data and MNIST could not be fetched: put train.csv and test.csv (mnist_train.csv and "
         f"mnist_test.csv of kaggle.com/datasets/{KAGGLE_DATASET}) into {data_dir} and run this again."
     )
+
+
+def _check_writable(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data_dir):
+            pass
+    except OSError as error:
+        raise DatasetError(
+            f"{data_dir} holds no data, and none can be fetched into it ({error.strerror}): put train.csv and test.csv "
+            "there, or make room or mend the folder's permissions, then run this again"
+        ) from error
 
 
 def _from_kaggle(folder: Path) -> dict[str, Path]:

@@ -7,6 +7,8 @@ from typing import TextIO
 import keras
 from tqdm import tqdm
 
+from trainer.heartbeat import beat
+
 BAR_WIDTH = 20
 BAR_FORMAT = "{desc} |{bar:20}| {n_fmt}/{total_fmt} {elapsed}, ETA {remaining}{postfix}"
 
@@ -26,6 +28,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc] # Keras comes wi
 
     def say(self, line: str) -> None:
         """Show one line, above the bar if there is one, and keep it."""
+        beat()
         self.lines.append(line)
         if self._bar is None:
             print(line, file=self._stream, flush=True)
@@ -49,6 +52,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc] # Keras comes wi
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Move the epoch's bar."""
+        beat()
         if self._bar is not None:
             self._bar.set_postfix_str(_figures(logs or {}), refresh=False)
             self._bar.update()

@@ -137,8 +137,8 @@ def _commit_order(shared_dir: Path) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let a Ctrl-C wait until what has begun to be visible is whole."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Let a Ctrl-C or a stop wait until what has begun to be visible is whole."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

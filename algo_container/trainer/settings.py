@@ -20,6 +20,7 @@ class Settings:
     seed: int
     min_accuracy: float
     validation_share: float
+    unattended: bool
 
 
 def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -58,6 +59,13 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         0.1,
         "share of the training rows held out to watch the training; 0 trains on all of them",
     )
+    parser.add_argument(
+        "--unattended",
+        action="store_true",
+        default=environment.get("UNATTENDED") == "1",
+        help="for a service: nothing to do is no failure, so end with status 0 where there is no data to train on, "
+        "or the published model was trained on this data with these options [UNATTENDED=1]",
+    )
     chosen = parser.parse_args(arguments)
     return Settings(
         data_dir=getattr(chosen, "data", chosen.out),
@@ -67,6 +75,7 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         seed=chosen.seed,
         min_accuracy=chosen.min_accuracy,
         validation_share=chosen.validation_share,
+        unattended=chosen.unattended,
     )
 
 

@@ -1,0 +1,21 @@
+"""What is published already, read without the weight of Keras."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def published_from(
+    shared_dir: Path, recipe: Mapping[str, object], data: Mapping[str, Mapping[str, object]]
+) -> str | None:
+    """Give the version published in `shared_dir` if it was trained by `recipe` on `data`, else None.
+
+    recipe: entries of the manifest's `training`; data: the manifest's `data`, compared by digest.
+    """
+    try:
+        manifest = json.loads((shared_dir / "manifest.json").read_text(encoding="utf-8"))
+        same_recipe = all(manifest["training"][name] == value for name, value in recipe.items())
+        same_data = all(manifest["data"][part]["sha256"] == source["sha256"] for part, source in data.items())
+        return str(manifest["version"]) if same_recipe and same_data else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # no manifest, or not one of ours: a training replaces it
