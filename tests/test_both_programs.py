@@ -141,7 +141,7 @@ def test_a_publisher_killed_at_any_moment_never_leaves_a_torn_model(server):
 
     server.wait_until(lambda: server.get("/readyz")["model_version"] == version)
     assert server.get("/readyz")["refused"] == []
-    assert "refused" not in server.log.read_text()
+    assert "refused" not in server.log()
 
 
 def begin(publisher: subprocess.Popen, seed: int, die_at: int = 0) -> int:

@@ -63,12 +63,12 @@ class Candidate:
         return _read_published(self) if self.has_manifest else _read_bare(self)
 
 
-def candidates(shared_dir: Path) -> Iterator[Candidate]:
+def candidates(shared_dir: Path, pretrained_dir: Path) -> Iterator[Candidate]:
     """List the present ones: what the trainer published, else a user's own pair, else the shipped model."""
     for candidate in (
         Candidate("published model", shared_dir, has_manifest=True),
         Candidate("user's own pair", shared_dir, has_manifest=False),
-        Candidate("shipped model", shared_dir / "pretrained", has_manifest=True),
+        Candidate("shipped model", pretrained_dir, has_manifest=True),
     ):
         if candidate.is_present():
             yield candidate

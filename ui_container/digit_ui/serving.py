@@ -52,7 +52,7 @@ class ModelInService:
 
         The one in service stays on any failure.
         """
-        present = list(candidates(self.settings.shared_dir))
+        present = list(candidates(self.settings.shared_dir, self.settings.pretrained_dir))
         seen = [candidate.signature() for candidate in present]
         if seen == self._seen and time.monotonic() < self._retry_at:
             return

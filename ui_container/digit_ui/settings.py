@@ -15,11 +15,13 @@ PROJECT_SHARED_DIR = Path(__file__).resolve().parents[2] / "shared"
 class Settings:
     """The choices of one server process.
 
-    shared_dir: where models are found; cache_dir: where their converted form is kept, trusted as our own code is;
-    database_url: any SQLAlchemy URL; poll_interval_s: how often a new model is looked for.
+    shared_dir: where models are found; pretrained_dir: where the shipped one is; cache_dir: where their converted form
+    is kept, trusted as our own code is; database_url: any SQLAlchemy URL; poll_interval_s: how often a new model is
+    looked for.
     """
 
     shared_dir: Path
+    pretrained_dir: Path
     cache_dir: Path
     database_url: URL
     max_body_bytes: int
@@ -27,7 +29,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read SHARED_DIR, CACHE_DIR, DATABASE_URL, MAX_BODY_BYTES and POLL_INTERVAL_S.
+        """Read SHARED_DIR, PRETRAINED_DIR, CACHE_DIR, DATABASE_URL, MAX_BODY_BYTES and POLL_INTERVAL_S.
 
         Raises ValueError naming the variable whose value cannot be used.
         """
@@ -36,6 +38,7 @@ class Settings:
         default_database = shared_dir / "feedback" / "feedback.db"
         return cls(
             shared_dir=shared_dir,
+            pretrained_dir=Path(environment.get("PRETRAINED_DIR") or shared_dir / "pretrained").resolve(),
             cache_dir=Path(environment.get("CACHE_DIR") or user_cache_path("projet-digit")).resolve(),
             database_url=make_url(given) if given else URL.create("sqlite", database=str(default_database)),
             max_body_bytes=int(_positive(environment, "MAX_BODY_BYTES", 8 * 2**20)),

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Take out of a virtual environment what training never opens, and compile the rest.
+# usage: trim-dependencies.sh VENV
+set -eu
+cd "$1"/lib/python3*/site-packages
+
+rm -rf tensorflow/include clang # for those who compile extensions of TensorFlow
+find . -type d -name tests -prune -exec rm -rf {} +
+find . -type f \( -name '*.pyi' -o -name '*.h' -o -name '*.hpp' -o -name '*.a' -o -name '*.pyx' -o -name '*.pxd' \) -delete
+# The trainer's root is read-only: what is not compiled now would be compiled at every start.
+"$1/bin/python" -m compileall -q --invalidation-mode unchecked-hash .

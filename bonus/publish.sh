@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Build both images for both architectures, with SBOM and provenance, and push them to Docker Hub.
+# usage: [DOCKERHUB_USER=you] [PLATFORMS=linux/amd64,linux/arm64] [BUILDER=name] [ATTESTATIONS=none] publish.sh
+# BUILDER: a Buildx builder that can do this; without it one of the kind docker-container is made and kept.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+repository=${DOCKERHUB_USER:-meriemtest}/myrepository
+builder=${BUILDER:-projet_digit}
+options=(--builder "$builder" --platform "${PLATFORMS:-linux/amd64,linux/arm64}" --push
+         --label "org.opencontainers.image.revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)")
+[ "${ATTESTATIONS:-all}" = none ] || options+=(--sbom=true --provenance=mode=max)
+
+if ! docker buildx inspect "$builder" >/dev/null 2>&1; then
+  docker buildx create --name "$builder" --driver docker-container >/dev/null
+fi
+docker buildx build "${options[@]}" --tag "$repository:algo_container" algo_container
+docker buildx build "${options[@]}" --tag "$repository:ui_container-without-model" ui_container
+docker buildx build "${options[@]}" --tag "$repository:ui_container" --file bonus/Dockerfile \
+  --build-arg "UI_IMAGE=$repository:ui_container-without-model" shared/pretrained

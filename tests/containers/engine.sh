@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# A Docker Engine for the container tests: the one that answers already, else one of our own from Debian's packages.
+# usage: engine.sh up DIR    print the DOCKER_HOST to set, if any; make the base image if it is missing and cannot be pulled
+#        engine.sh down DIR  stop our own, if there is one
+# Our own keeps its images in DIR, so that a second run is faster; it needs root and Debian.
+set -euo pipefail
+base_image=python:3.13-slim
+python_release=trixie # the Debian release whose Python is the base image's
+dir=$(mkdir -p "$2" && realpath "$2")
+own=unix://$dir/docker.sock
+
+engine_answers() { docker info >/dev/null 2>&1; }
+
+mirror() { apt-get indextargets --format '$(REPO_URI)' | sort -u | grep -v security | head -1; } # the one apt is set up with
+
+install_engine() {
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "no Docker Engine answers, and one can be installed here only by root on Debian: start Docker, then again" >&2
+    exit 1
+  fi
+  local missing=()
+  for pair in dockerd:docker.io mmdebstrap:mmdebstrap iptables:iptables docker-compose:docker-compose docker-registry:docker-registry; do
+    command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+  done
+  if [ ${#missing[@]} -gt 0 ]; then
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" ca-certificates >/dev/null
+  fi
+  if docker compose version >/dev/null 2>&1 && docker buildx version >/dev/null 2>&1; then return; fi
+  # Debian 12 has neither plugin; Debian 13's run on it as they are.
+  local apt=$dir/apt plugins=${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins
+  mkdir -p "$apt"/{lists,cache/archives}/partial "$apt/root" "$plugins"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror) trixie main" >"$apt/sources.list"
+  local options=(-o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
+                 -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=root)
+  apt-get "${options[@]}" update -qq
+  (cd "$apt" && apt-get "${options[@]}" download -qq docker-compose docker-buildx && for f in *.deb; do dpkg -x "$f" root; done)
+  cp "$apt"/root/usr/libexec/docker/cli-plugins/* "$plugins/"
+}
+
+start_engine() {
+  setsid dockerd --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/pid" --host "$own" >"$dir/log" 2>&1 </dev/null &
+  for _ in $(seq 120); do engine_answers && return; sleep 0.5; done
+  tail -5 "$dir/log" >&2
+  exit 1
+}
+
+# A stand-in where no registry can be reached: Debian's own Python of the same version.
+make_base_image() {
+  mmdebstrap --quiet --variant=minbase --include=python3,python3-pip,python3-venv,ca-certificates \
+    --customize-hook='cp /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/ca-certificates.crt"' \
+    --customize-hook='ln -s python3 "$1/usr/bin/python"; rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED' \
+    "$python_release" - "$(mirror)" |
+    docker import -c 'ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' \
+      -c 'ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt' -c 'CMD ["python3"]' - "$base_image" >/dev/null
+}
+
+case $1 in
+up)
+  if ! engine_answers; then
+    export DOCKER_HOST=$own
+    install_engine
+    engine_answers || start_engine
+  fi
+  docker image inspect "$base_image" >/dev/null 2>&1 || timeout 120 docker pull --quiet "$base_image" >/dev/null 2>&1 || make_base_image
+  echo "${DOCKER_HOST-}"
+  ;;
+down)
+  [ -e "$dir/pid" ] || exit 0
+  pid=$(cat "$dir/pid")
+  kill "$pid" 2>/dev/null || exit 0
+  for _ in $(seq 60); do kill -0 "$pid" 2>/dev/null || exit 0; sleep 0.5; done
+  echo "the engine in $dir does not end" >&2
+  exit 1
+  ;;
+esac

@@ -1,0 +1,141 @@
+"""The project as containers: a clean copy, its images, and the stacks that Compose starts from it."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from served import ROOT, Served, free_port
+
+# Whom the files of a test's stack belong to: the first ordinary user of a Linux machine, where root runs the tests.
+OWNER = os.getuid() or 1000
+GROUP = os.getgid() or 1000
+
+
+def docker(*arguments: str, check: bool = True, timeout_s: float = 300) -> str:
+    """Run the docker command and return what it prints; its complaints are part of a failure."""
+    result = subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, check=False, timeout=timeout_s, stdin=subprocess.DEVNULL
+    )
+    assert not check or result.returncode == 0, f"docker {' '.join(arguments)}\n{result.stdout}{result.stderr}"
+    return result.stdout.strip()
+
+
+def clean_copy(folder: Path, owner: int = OWNER, group: int = GROUP) -> Path:
+    """Copy what a clone would hold into `folder` and make it `owner`'s."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    give(folder, owner, group)
+    return folder
+
+
+def give(folder: Path, owner: int, group: int) -> None:
+    if os.getuid() == 0:
+        for path in [folder, *folder.rglob("*")]:
+            os.chown(path, owner, group)
+
+
+@dataclass
+class Stack(Served):
+    """What `docker compose up` makes of the compose file in `folder`."""
+
+    folder: Path
+    project: str
+    environment: dict[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ("docker", "compose")
+
+    def compose(self, *arguments: str, check: bool = True, timeout_s: float = 300) -> subprocess.CompletedProcess:
+        result = subprocess.run(
+            [*self.command, "--project-name", self.project, *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PORT": str(self.port), **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
+            stdin=subprocess.DEVNULL,
+        )
+        assert not check or result.returncode == 0, f"{arguments}\n{result.stdout}{result.stderr}"
+        return result
+
+    def start(self) -> "Stack":
+        """Start the user interface and wait until it is ready."""
+        self.compose("up", "--detach", "--no-build", "ui_container")
+        self.wait_until(lambda: self.get("/readyz"))
+        return self
+
+    def stop(self) -> None:
+        self.compose("stop", "ui_container")
+
+    def train(self, **options: str) -> str:
+        """Start the trainer, wait for its end, a second try included, and return what it printed."""
+        self.environment |= options
+        self.compose("up", "--detach", "--no-build", "algo_container")
+        self.wait_until(lambda: self.inspect("algo_container")["State"]["Status"] == "exited", timeout_s=300)
+        return self.log("algo_container")
+
+    def log(self, *services: str) -> str:
+        return self.compose("logs", "--no-color", *services, check=False).stdout
+
+    def container(self, service: str) -> str:
+        return self.compose("ps", "--all", "--quiet", service).stdout.strip()
+
+    def inspect(self, service: str) -> dict:
+        return json.loads(docker("inspect", self.container(service)))[0]
+
+    def remove(self) -> None:
+        self.compose("down", "--volumes", "--timeout", "5", check=False)
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """Skip where no Docker Engine answers; REQUIRE_CONTAINERS=1 makes that a failure."""
+    reason = "the docker command is not there"
+    if shutil.which("docker"):
+        result = subprocess.run(["docker", "info"], capture_output=True, text=True, check=False)
+        if result.returncode == 0:
+            return
+        reason = (result.stderr.strip().splitlines() or ["docker info fails"])[-1]
+    if os.environ.get("REQUIRE_CONTAINERS") == "1":
+        pytest.fail(f"REQUIRE_CONTAINERS=1, but no Docker Engine answers: {reason}")
+    pytest.skip(f"no Docker Engine answers ({reason}); `make test-containers` starts one where it can")
+
+
+@pytest.fixture(scope="session")
+def images(engine, tmp_path_factory) -> Path:
+    """A clean copy whose images are built."""
+    folder = clean_copy(tmp_path_factory.mktemp("images") / "projet_digit")
+    Stack(folder / "shared", 0, folder, "images", {"PORT": "5000"}).compose("build", timeout_s=1200)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stacks(images, tmp_path_factory) -> Iterator[Callable[..., Stack]]:
+    """Make stacks on folders of their own; all are removed at the end, also after a failure."""
+    made: list[Stack] = []
+
+    def make(source: str = "docker-compose.yml", **options) -> Stack:
+        number = len(made)
+        folder = tmp_path_factory.mktemp(f"stack{number}")
+        (folder / "shared").mkdir()
+        shutil.copy(images / source, folder / "docker-compose.yml")
+        for name in ("pretrained", "feedback"):
+            shutil.copytree(images / "shared" / name, folder / "shared" / name)
+        give(folder, OWNER, GROUP)
+        owner = {"PUID": str(OWNER), "PGID": str(GROUP)}
+        stack = Stack(folder / "shared", free_port(), folder, f"digit-test-{os.getpid()}-{number}", owner, **options)
+        made.append(stack)
+        return stack
+
+    yield make
+    for stack in made:
+        stack.remove()

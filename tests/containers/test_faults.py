@@ -1,0 +1,159 @@
+"""What happens when something is killed, full, read-only or taken."""
+
+import contextlib
+import gzip
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from itertools import islice
+
+import pytest
+from served import ROOT
+from stacks import GROUP, OWNER, docker
+
+SEVEN = {"strokes": [[[60, 60], [220, 60], [120, 240]]]}
+root_only = pytest.mark.skipif(os.getuid() != 0, reason="only root can kill, mount and fill here")
+
+
+@pytest.fixture
+def small_data(mnist_dir, tmp_path):
+    for part, rows in (("train", 1001), ("test", 501)):
+        with gzip.open(mnist_dir / f"{part}.csv.gz", "rt") as file:
+            (tmp_path / f"{part}.csv").write_text("".join(islice(file, rows)))
+    return tmp_path
+
+
+@contextlib.contextmanager
+def mounted(folder, *options: str):
+    """Put a file system in memory over `folder`, holding what the folder held."""
+    kept = shutil.copytree(folder, folder.with_name("kept"))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=4m,uid={OWNER},gid={GROUP},mode=755", "tmpfs", folder], check=True)
+    try:
+        subprocess.run(["cp", "-a", f"{kept}/.", folder], check=True)
+        subprocess.run(["chown", "-R", f"{OWNER}:{GROUP}", folder], check=True)
+        for option in options:
+            subprocess.run(["mount", "-o", option, folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@root_only
+def test_a_killed_server_comes_back_with_all_that_it_acknowledged(stacks):
+    stack = stacks().start()
+    acknowledged, stop = [], threading.Event()
+
+    def send() -> None:
+        while not stop.is_set():
+            with contextlib.suppress(OSError):
+                acknowledged.append(stack.post("/feedback", {**SEVEN, "label": 7})["id"])
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    stack.wait_until(lambda: len(acknowledged) > 20)
+    before = stack.inspect("ui_container")
+    os.kill(before["State"]["Pid"], signal.SIGKILL)
+    stack.wait_until(lambda: stack.inspect("ui_container")["RestartCount"] == before["RestartCount"] + 1)
+    stack.wait_until(lambda: stack.get("/readyz"))
+    count = len(acknowledged)
+    stack.wait_until(lambda: len(acknowledged) > count + 20)
+    stop.set()
+    sender.join()
+    assert set(acknowledged) <= {row["id"] for row in stack.feedback()}
+
+
+@root_only
+def test_a_trainer_killed_while_it_publishes_leaves_what_serves_and_the_next_training_succeeds(stacks, small_data):
+    stack = stacks().start()
+    shipped = stack.get("/readyz")["model_version"]
+    for part in ("train", "test"):
+        shutil.copy(small_data / f"{part}.csv", stack.shared_dir)
+    stack.environment |= {"EPOCHS": "1", "BATCH_SIZE": "50", "MIN_ACCURACY": "0"}
+    stack.compose("up", "--detach", "--no-build", "algo_container")
+    partial = stack.shared_dir / "versions"
+    deadline = time.monotonic() + 120
+    while not list(partial.glob(".partial-*")):
+        assert time.monotonic() < deadline, stack.log()
+    os.kill(stack.inspect("algo_container")["State"]["Pid"], signal.SIGKILL)
+    assert not (stack.shared_dir / "manifest.json").exists(), "killed too late to show anything"
+    assert stack.get("/readyz")["model_version"] == shipped
+
+    # The restart policy gives it the second try.
+    served = stack.wait_until(
+        lambda: (version := stack.get("/readyz")["model_version"]) != shipped and version, timeout_s=120
+    )
+    assert served == json.loads((stack.shared_dir / "manifest.json").read_text())["version"]
+    assert stack.inspect("algo_container")["RestartCount"] == 1
+    assert not list(partial.glob(".partial-*"))
+    assert "refused" not in stack.log("ui_container")
+
+
+@root_only
+def test_a_read_only_shared_folder_is_said_and_the_page_goes_on(stacks, small_data):
+    stack = stacks()
+    for part in ("train", "test"):
+        shutil.copy(small_data / f"{part}.csv", stack.shared_dir)
+    with mounted(stack.shared_dir, "remount,ro"):
+        stack.start()
+        assert stack.post("/predict", SEVEN)["digit"] == 7
+        with pytest.raises(OSError, match="503"):
+            stack.post("/feedback", {**SEVEN, "label": 7})
+        said = stack.train(MIN_ACCURACY="0")
+        assert "/projet_digit/shared: the model could not be written (Read-only file system)" in said
+        assert stack.inspect("algo_container")["State"]["ExitCode"] == 1
+        assert stack.post("/predict", SEVEN)["digit"] == 7
+        stack.remove()
+
+
+@root_only
+def test_a_full_disk_is_said_and_the_page_goes_on(stacks, small_data):
+    stack = stacks()
+    with mounted(stack.shared_dir):
+        stack.start()
+        with (stack.shared_dir / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+            while True:
+                filler.write(bytes(4096))
+        with pytest.raises(OSError, match="503"):
+            stack.post("/feedback", {**SEVEN, "label": 7})
+        assert stack.post("/predict", SEVEN)["digit"] == 7
+        (stack.shared_dir / "filler").unlink()
+        assert stack.post("/feedback", {**SEVEN, "label": 7})["id"]
+        stack.remove()
+
+
+def test_a_taken_port_is_named_by_compose_and_by_the_readme(stacks):
+    stack = stacks()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", stack.port))
+        other.listen()
+        result = stack.compose("up", "--detach", "--no-build", "ui_container", check=False)
+    assert result.returncode != 0
+    said = "address already in use"
+    assert said in result.stderr.lower()
+    assert f"`{said}`" in (ROOT / "README.md").read_text().lower()
+
+
+def test_a_stop_in_the_middle_of_a_request_answers_it_first(stacks):
+    stack = stacks().start()
+    body = json.dumps(SEVEN).encode()
+    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=20) as connection:
+        connection.sendall(head.encode() + body[:10])
+        time.sleep(0.5)
+        container = stack.container("ui_container")
+        stop = threading.Thread(target=docker, args=("stop", "--time", "10", container))
+        started = time.monotonic()
+        stop.start()
+        stack.wait_until(lambda: "Handling signal: term" in stack.log("ui_container"))
+        connection.sendall(body[10:])
+        answer = connection.recv(65536)
+        stop.join()
+    assert answer.startswith(b"HTTP/1.1 200") and b'"digit":7' in answer
+    assert time.monotonic() - started < 10
+    assert stack.inspect("ui_container")["State"]["ExitCode"] == 0
