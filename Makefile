@@ -11,6 +11,8 @@ LOCKED := algo_container/requirements algo_container/requirements-test ui_contai
 IN_UI_TESTS := .venv/ui-test/bin/python
 IN_ALGO_TESTS := .venv/algo-test/bin/python
 IN_TESTS := .venv/tests/bin/python
+# An engine's images and a virtual machine's box, which take minutes to make.
+KEPT ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/projet_digit
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | column -t -s '|'
@@ -25,7 +27,7 @@ pretrained: .venv/algo/.ready ## Make the shipped model again (DATA=folder with 
 	rm -rf .cache/pretrained
 	DATA_DIR="$${DATA:-$${DATA_DIR:-shared}}" SHARED_DIR=.cache/pretrained VALIDATION_SHARE=0 .venv/algo/bin/python algo_container/cnn_mnist.py
 
-test: test-algo test-ui test-js test-app ## Run every test
+test: test-algo test-ui test-js test-app ## Run every test; those of containers and virtual machines only where they can
 
 test-algo: .venv/algo-test/.ready ## The trainer's own tests
 	$(IN_ALGO_TESTS) -m pytest algo_container
@@ -38,6 +40,16 @@ test-js: .venv/tests/.ready ## The page's own tests
 
 test-app: .venv/algo-test/.ready .venv/ui-test/.ready .venv/tests/.browser ## Both programs together, in a real browser
 	$(IN_TESTS) -m pytest tests
+
+test-containers: .venv/tests/.browser ## Both programs as containers, on this machine's Docker Engine or one of our own
+	REQUIRE_CONTAINERS=1 tests/containers/engine.sh $(KEPT)/engine $(IN_TESTS) -m pytest tests/containers
+
+test-vagrant: .venv/tests/.browser ## `vagrant up` on an emulated machine (root on Debian, ten minutes)
+	tests/vagrant/install.sh
+	REQUIRE_VAGRANT=1 VAGRANT_WORK=$(KEPT)/vagrant tests/containers/engine.sh $(KEPT)/engine $(IN_TESTS) -m pytest tests/vagrant
+
+publish: ## Build both images for both architectures and push them (DOCKERHUB_USER=you)
+	bonus/publish.sh
 
 check: .venv/tests/.ready .venv/ui-test/.ready .venv/algo-test/.ready ## Formatter, linter, types, locks, translations, schema
 	.venv/tests/bin/ruff format --check .
@@ -95,4 +107,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train pretrained test test-algo test-ui test-js test-app check format lock translations bench bench-reading bench-kernels bench-drawn clean
+.PHONY: help run train pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish check format lock translations bench bench-reading bench-kernels bench-drawn clean

@@ -184,4 +184,6 @@ def test_a_folder_into_which_nothing_can_be_fetched_is_a_failure_that_names_it(t
     result = fetch(tmp_path / "data", tmp_path / "home", PROGRAM, UNATTENDED="1")
     assert result.returncode == 1
     (line,) = result.stderr.strip().splitlines()
-    assert line.startswith(f"cnn_mnist.py: {tmp_path / 'data'} holds no data, and none can be fetched into it (File exists)")
+    assert line.startswith(
+        f"cnn_mnist.py: {tmp_path / 'data'} holds no data, and none can be fetched into it (File exists)"
+    )

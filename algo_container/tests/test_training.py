@@ -138,7 +138,7 @@ def test_a_stop_ends_it_at_once_and_keeps_what_was_published(easy_data, tmp_path
         while "Epoch   2/500" not in training.stdout.readline():
             pass
         training.send_signal(signal.SIGTERM)
-        rest, errors = training.communicate(timeout=5)
+        _, errors = training.communicate(timeout=5)
     assert training.returncode == 143
     assert errors.splitlines()[-1] == "cnn_mnist.py: told to stop; what was published before stays"
     assert (tmp_path / "manifest.json").read_text() == "{}" and not any((tmp_path / "versions").iterdir())

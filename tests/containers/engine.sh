@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# A Docker Engine for the container tests: the one that answers already, else one of our own from Debian's packages.
-# usage: engine.sh up DIR    print the DOCKER_HOST to set, if any; make the base image if it is missing and cannot be pulled
-#        engine.sh down DIR  stop our own, if there is one
-# Our own keeps its images in DIR, so that a second run is faster; it needs root and Debian.
+# Run a command with a Docker Engine: the one that answers already, else one of our own from Debian's packages.
+# usage: engine.sh DIR COMMAND...
+# Our own keeps its images in DIR, so that a second run is faster, and ends with the command; it needs root and Debian.
+# The base image is made here if it is missing and cannot be pulled.
 set -euo pipefail
 base_image=python:3.13-slim
 python_release=trixie # the Debian release whose Python is the base image's
-dir=$(mkdir -p "$2" && realpath "$2")
+dir=$(mkdir -p "$1" && realpath "$1")
+shift
 own=unix://$dir/docker.sock
 
 engine_answers() { docker info >/dev/null 2>&1; }
@@ -55,22 +56,21 @@ make_base_image() {
       -c 'ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt' -c 'CMD ["python3"]' - "$base_image" >/dev/null
 }
 
-case $1 in
-up)
-  if ! engine_answers; then
-    export DOCKER_HOST=$own
-    install_engine
-    engine_answers || start_engine
-  fi
-  docker image inspect "$base_image" >/dev/null 2>&1 || timeout 120 docker pull --quiet "$base_image" >/dev/null 2>&1 || make_base_image
-  echo "${DOCKER_HOST-}"
-  ;;
-down)
-  [ -e "$dir/pid" ] || exit 0
-  pid=$(cat "$dir/pid")
-  kill "$pid" 2>/dev/null || exit 0
-  for _ in $(seq 60); do kill -0 "$pid" 2>/dev/null || exit 0; sleep 0.5; done
+stop_engine() {
+  local pid
+  pid=$(cat "$dir/pid" 2>/dev/null) || return 0
+  kill "$pid" 2>/dev/null || return 0
+  for _ in $(seq 120); do kill -0 "$pid" 2>/dev/null || return 0; sleep 0.5; done
   echo "the engine in $dir does not end" >&2
-  exit 1
-  ;;
-esac
+}
+
+if ! engine_answers; then
+  export DOCKER_HOST=$own
+  install_engine
+  if ! engine_answers; then
+    trap stop_engine EXIT
+    start_engine
+  fi
+fi
+docker image inspect "$base_image" >/dev/null 2>&1 || timeout 120 docker pull --quiet "$base_image" >/dev/null 2>&1 || make_base_image
+"$@"

@@ -28,7 +28,10 @@ def docker(*arguments: str, check: bool = True, timeout_s: float = 300) -> str:
 def clean_copy(folder: Path, owner: int = OWNER, group: int = GROUP) -> Path:
     """Copy what a clone would hold into `folder` and make it `owner`'s."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
     )
     for name in filter(None, listed.stdout.decode().split("\0")):
         if (ROOT / name).exists():

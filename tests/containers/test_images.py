@@ -17,7 +17,8 @@ def config(image: str) -> dict:
 
 
 def in_image(image: str, script: str) -> str:
-    return docker("run", "--rm", "--read-only", "--tmpfs", "/tmp", "--network", "none", image, "sh", "-c", script)
+    locked_up = ("--read-only", "--tmpfs=/tmp", "--network=none")
+    return docker("run", "--rm", *locked_up, image, "sh", "-c", script)
 
 
 @pytest.mark.parametrize("image", [UI, ALGO])
