@@ -27,7 +27,9 @@ TERMINATED = 143  # likewise for one that was told to stop, as `docker stop` doe
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one training; return the process's exit status."""
     settings = read_settings(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    logging.basicConfig(format="%(message)s", stream=sys.stdout)
+    logging.getLogger("trainer").setLevel(logging.INFO)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # below it are notes to TensorFlow's own developers
     signal.signal(signal.SIGTERM, on_terminate)
     beat()
     try:
@@ -69,7 +71,6 @@ def train(settings: Settings) -> int:
     train_part, validation_part = split(train_digits, settings.validation_share, settings.seed)
 
     # Only now: TensorFlow takes seconds to start, and what is wrong with the data should be said at once.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # below it are notes to TensorFlow's own developers
     from trainer.evaluation import evaluate, summary
     from trainer.network import build_cnn
     from trainer.pictures import draw_pictures

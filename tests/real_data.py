@@ -4,18 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from lacking import lacking
 
 BESIDE_PROJECT = Path(__file__).resolve().parents[2] / "shared"
 
 
 def _find(variable: str, default: Path) -> Path:
     path = Path(os.environ.get(variable) or default)
-    if path.exists():
-        return path
-    reason = f"{path} is not there; {variable} may name where it is"
-    if os.environ.get("REQUIRE_REAL_DATA") == "1":
-        pytest.fail(f"REQUIRE_REAL_DATA=1, but {reason}")
-    pytest.skip(reason)
+    if not path.exists():
+        lacking("REQUIRE_REAL_DATA", f"{path} is not there; {variable} may name where it is")
+    return path
 
 
 @pytest.fixture(scope="session")

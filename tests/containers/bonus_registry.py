@@ -1,6 +1,7 @@
 """The bonus: both images published to a registry on this machine, and a stack that has only the one file."""
 
 import os
+import platform
 import shutil
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from lacking import lacking
 from served import free_port
 from stacks import docker
 
@@ -29,7 +31,7 @@ def answers(port: int) -> bool:
 def registry(engine, tmp_path_factory) -> Iterator[str]:
     """The address of an empty registry on loopback."""
     if not shutil.which("docker-registry"):
-        pytest.skip("the docker-registry command is not there (Debian: apt install docker-registry)")
+        lacking("REQUIRE_CONTAINERS", "the docker-registry command is not there (Debian: apt install docker-registry)")
     folder, port = tmp_path_factory.mktemp("registry"), free_port()
     (folder / "config.yml").write_text(REGISTRY.replace("FOLDER", str(folder)).replace("PORT", str(port)))
     with subprocess.Popen(["docker-registry", "serve", folder / "config.yml"]) as process:
@@ -41,7 +43,7 @@ def registry(engine, tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def published(registry, images) -> str:
+def published(registry, images) -> Iterator[str]:
     """The account under which publish.sh has pushed the images, which are then gone from the engine."""
     account = f"{registry}/teacher"
     subprocess.run(
@@ -50,15 +52,19 @@ def published(registry, images) -> str:
             **os.environ,
             "DOCKERHUB_USER": account,
             "BUILDER": "default",
-            "PLATFORMS": "linux/amd64",
+            "PLATFORMS": f"linux/{platform.machine()}",
             "ATTESTATIONS": "none",
         },
         check=True,
         timeout=900,
     )
-    for name in IMAGES:
-        docker("image", "rm", "--force", f"{account}/myrepository:{name}", check=False)
-    return account
+    remove_images(account)
+    yield account
+    remove_images(account)
+
+
+def remove_images(account: str) -> None:
+    docker("image", "rm", "--force", *(f"{account}/myrepository:{name}" for name in IMAGES), check=False)
 
 
 @pytest.fixture(scope="session")

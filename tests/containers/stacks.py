@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from lacking import lacking
 from served import ROOT, Served, free_port
 
 # Whom the files of a test's stack belong to: the first ordinary user of a Linux machine, where root runs the tests.
@@ -102,15 +103,9 @@ class Stack(Served):
 @pytest.fixture(scope="session")
 def engine() -> None:
     """Skip where no Docker Engine answers; REQUIRE_CONTAINERS=1 makes that a failure."""
-    reason = "the docker command is not there"
-    if shutil.which("docker"):
-        result = subprocess.run(["docker", "info"], capture_output=True, text=True, check=False)
-        if result.returncode == 0:
-            return
-        reason = (result.stderr.strip().splitlines() or ["docker info fails"])[-1]
-    if os.environ.get("REQUIRE_CONTAINERS") == "1":
-        pytest.fail(f"REQUIRE_CONTAINERS=1, but no Docker Engine answers: {reason}")
-    pytest.skip(f"no Docker Engine answers ({reason}); `make test-containers` starts one where it can")
+    if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
+        return
+    lacking("REQUIRE_CONTAINERS", "no Docker Engine answers; `make test-containers` starts one where it can")
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import subprocess
 from itertools import islice
 
 import pytest
+from lacking import lacking
 from served import ROOT
 from stacks import GROUP, OWNER, docker, give
 
@@ -176,7 +177,7 @@ def test_the_trainers_health_is_renewed_by_its_steps_and_a_stop_ends_it_within_f
 
 def test_the_old_docker_compose_starts_it_too(stacks):
     if not shutil.which("docker-compose"):
-        pytest.skip("the docker-compose command is not there")
+        lacking("REQUIRE_CONTAINERS", "the docker-compose command is not there (Debian 12: apt install docker-compose)")
     stack = stacks(command=("docker-compose",))
     stack.start()
     assert stack.post("/predict", SEVEN)["digit"] == 7

@@ -81,6 +81,7 @@ def test_a_build_context_carries_only_what_is_built(engine, tmp_path, folder, ex
 def test_plain_docker_build_makes_the_same_image(images, name):
     docker("build", "--quiet", "--tag", f"{name}-plain", str(images / name), timeout_s=900)
     assert config(f"{name}-plain")["RootFS"] == config(f"projet_digit/{name}")["RootFS"]
+    docker("image", "rm", f"{name}-plain")
 
 
 @pytest.mark.parametrize("name", ["ui_container", "algo_container"])
@@ -92,5 +93,6 @@ def test_a_change_of_code_installs_nothing_again(images, tmp_path, name):
     base, before, after = (
         config(image)["RootFS"]["Layers"] for image in (BASE, f"projet_digit/{name}", f"{name}-changed")
     )
+    docker("image", "rm", f"{name}-changed")
     dependencies = len(base) + 1
     assert before[:dependencies] == after[:dependencies] and before[dependencies:] != after[dependencies:]

@@ -8,25 +8,20 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from lacking import lacking
 from stacks import clean_copy, docker
 
 HERE = Path(__file__).parent
 IMAGES = ("projet_digit/ui_container", "projet_digit/algo_container")
 VBOXMANAGE = """#!/bin/sh
-echo 7.1.6r167084
+echo 7.0.20r163906
 """
-
-
-def missing(reason: str) -> None:
-    if os.environ.get("REQUIRE_VAGRANT") == "1":
-        pytest.fail(f"REQUIRE_VAGRANT=1, but {reason}")
-    pytest.skip(f"{reason}; `make test-vagrant` runs this")
 
 
 @pytest.mark.parametrize("provider", ["libvirt", "virtualbox"])
 def test_the_vagrantfile_is_valid_for(provider, tmp_path):
     if not shutil.which("vagrant"):
-        missing("the vagrant command is not there")
+        lacking("REQUIRE_VAGRANT", "the vagrant command is not there; `make test-vagrant` installs it where it can")
     (tmp_path / "VBoxManage").write_text(VBOXMANAGE)
     (tmp_path / "VBoxManage").chmod(0o755)
     copy = clean_copy(tmp_path / "copy")
@@ -50,7 +45,7 @@ def test_the_vagrantfile_is_valid_for(provider, tmp_path):
 def life(request, tmp_path_factory) -> dict[str, str]:
     """What life.sh says of a machine's life: from the first up to its destruction."""
     if os.environ.get("REQUIRE_VAGRANT") != "1":
-        missing("it takes ten minutes, and root on Debian")
+        pytest.skip("it takes ten minutes, and root on Debian: `make test-vagrant`")
     request.getfixturevalue("images")
     work = Path(os.environ.get("VAGRANT_WORK") or tmp_path_factory.mktemp("vagrant"))
     work.mkdir(parents=True, exist_ok=True)
