@@ -8,4 +8,4 @@ rm -rf tensorflow/include clang # for those who compile extensions of TensorFlow
 find . -type d -name tests -prune -exec rm -rf {} +
 find . -type f \( -name '*.pyi' -o -name '*.h' -o -name '*.hpp' -o -name '*.a' -o -name '*.pyx' -o -name '*.pxd' \) -delete
 # The trainer's root is read-only: what is not compiled now would be compiled at every start.
-"$1/bin/python" -m compileall -q --invalidation-mode unchecked-hash .
+"$1/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash .

@@ -15,4 +15,4 @@ find babel/locale-data -name '*.dat' ! -name 'en*' ! -name 'fr*' ! -name root.da
 find . -type d -name tests -prune -exec rm -rf {} +
 find . -type f \( -name '*.pyi' -o -name '*.h' -o -name '*.hpp' -o -name '*.a' -o -name '*.pyx' -o -name '*.pxd' \) -delete
 # The server's root is read-only: what is not compiled now would be compiled at every start.
-"$1/bin/python" -m compileall -q --invalidation-mode unchecked-hash .
+"$1/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash .
