@@ -56,7 +56,7 @@ check: .venv/tests/.ready .venv/ui-test/.ready .venv/algo-test/.ready ## Formatt
 	.venv/tests/bin/ruff check .
 	cd algo_container && ../$(IN_ALGO_TESTS) -m mypy trainer cnn_mnist.py
 	cd ui_container && ../$(IN_UI_TESTS) -m mypy digit_ui
-	git ls-files -z '*.sh' .ci/run | xargs -0 .venv/tests/bin/shellcheck --exclude SC2016
+	find . \( -path ./.venv -o -path ./.git \) -prune -o \( -name '*.sh' -o -path ./.ci/run \) -print0 | xargs -0 .venv/tests/bin/shellcheck --exclude SC2016
 	tests/check-locks.sh
 	tests/check-translations.sh
 	$(IN_TESTS) -m pytest tests/test_schema.py

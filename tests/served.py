@@ -1,12 +1,12 @@
 """A user interface that tests talk to, wherever it runs: as a program of this machine, or in a container."""
 
+import http.client
 import json
 import os
 import socket
 import sqlite3
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +74,7 @@ class Served:
             try:
                 if value := condition():
                     return value
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
+            except (OSError, http.client.HTTPException):
                 pass
             assert time.monotonic() < deadline, f"not in {timeout_s} s; the log:\n{self.log()[-3000:]}"
             time.sleep(0.05)

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$1"
 address=http://127.0.0.1:5000
 answer_timeout_s=${ANSWER_TIMEOUT_S:-600} # the first start on a slow machine takes minutes
-images=(projet_digit/ui_container projet_digit/algo_container)
+images=(projet_digit/shared_folder projet_digit/ui_container projet_digit/algo_container)
 stamp=/var/lib/projet_digit/built
 export DEBIAN_FRONTEND=noninteractive BIND_ADDRESS=0.0.0.0 # the machine's own network is not reachable from outside
 export PORT=5000 PUID PGID

@@ -153,6 +153,8 @@ def test_unattended_it_trains_again_only_for_other_data_or_options(trained, easy
     assert again.stdout.strip() == (
         f"version {version} is published and was trained on this data with these options: nothing to do"
     )
+    (out / "model.h5").unlink()  # a publication that was cut short
+    assert "Epoch 1/2" in run(easy_data, out, *QUICK, "--unattended").stdout
     assert "Epoch 1/1" in run(easy_data, out, *QUICK, "--epochs", "1", "--unattended").stdout
     other = tmp_path / "data"
     other.mkdir()

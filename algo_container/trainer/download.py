@@ -54,7 +54,7 @@ def fetch_csvs(data_dir: Path) -> dict[str, Path]:
 def _check_writable(data_dir: Path) -> None:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=data_dir):
+        with tempfile.NamedTemporaryFile(prefix=".fetch-", dir=data_dir):
             pass
     except OSError as error:
         raise DatasetError(

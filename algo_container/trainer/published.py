@@ -1,5 +1,6 @@
 """What is published already, read without the weight of Keras."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 def published_from(
     shared_dir: Path, recipe: Mapping[str, object], data: Mapping[str, Mapping[str, object]]
 ) -> str | None:
-    """Give the version published in `shared_dir` if it was trained by `recipe` on `data`, else None.
+    """Give the version published in `shared_dir` if it is whole and was trained by `recipe` on `data`, else None.
 
     recipe: entries of the manifest's `training`; data: the manifest's `data`, compared by digest.
     """
@@ -16,6 +17,10 @@ def published_from(
         manifest = json.loads((shared_dir / "manifest.json").read_text(encoding="utf-8"))
         same_recipe = all(manifest["training"][name] == value for name, value in recipe.items())
         same_data = all(manifest["data"][part]["sha256"] == source["sha256"] for part, source in data.items())
-        return str(manifest["version"]) if same_recipe and same_data else None
+        whole = all(
+            hashlib.sha256((shared_dir / name).read_bytes()).hexdigest() == facts["sha256"]
+            for name, facts in manifest["files"].items()
+        )
+        return str(manifest["version"]) if same_recipe and same_data and whole else None
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # no manifest, or not one of ours: a training replaces it
+        return None  # nothing published, not by us, or cut short: a training replaces it

@@ -1,6 +1,7 @@
 """Publish a model as a whole or not at all; shared/README.md holds the protocol and manifest.schema.json its form."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -22,6 +23,7 @@ SCHEMA_VERSION = 1
 ARTEFACTS = ("model.json", "model.h5")
 # Kernels of another runtime add up in another order; what they agree on is far closer than any two digits.
 PROBE_TOLERANCE = 1e-3
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 
 def publish(
@@ -68,6 +70,7 @@ def check_writable(shared_dir: Path) -> None:
     try:
         with _only_publisher(shared_dir):
             (shared_dir / "versions").mkdir(exist_ok=True)
+            _flush(shared_dir / "versions")
     except OSError as error:
         raise _not_written(shared_dir, error) from error
 
@@ -137,12 +140,19 @@ def _commit_order(shared_dir: Path) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let a Ctrl-C or a stop wait until what has begun to be visible is whole."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    """Let a Ctrl-C or a stop wait until what has begun to be visible is whole.
+
+    Not by a signal mask: that is the thread's own, and TensorFlow's threads would let the signal in.
+    """
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTIONS}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for interruption in came:
+        signal.raise_signal(interruption)
 
 
 @contextlib.contextmanager
@@ -166,6 +176,10 @@ def _flush(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        # Folders that a hypervisor shares with its machine cannot be flushed; their files can.
+        if error.errno != errno.EINVAL or not path.is_dir():
+            raise
     finally:
         os.close(handle)
 

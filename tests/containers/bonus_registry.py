@@ -1,7 +1,6 @@
 """The bonus: both images published to a registry on this machine, and a stack that has only the one file."""
 
 import os
-import platform
 import shutil
 import socket
 import subprocess
@@ -31,7 +30,7 @@ def answers(port: int) -> bool:
 def registry(engine, tmp_path_factory) -> Iterator[str]:
     """The address of an empty registry on loopback."""
     if not shutil.which("docker-registry"):
-        lacking("REQUIRE_CONTAINERS", "the docker-registry command is not there (Debian: apt install docker-registry)")
+        lacking("REQUIRE_EVERY_STACK", "the docker-registry command is not there (Debian: apt install docker-registry)")
     folder, port = tmp_path_factory.mktemp("registry"), free_port()
     (folder / "config.yml").write_text(REGISTRY.replace("FOLDER", str(folder)).replace("PORT", str(port)))
     with subprocess.Popen(["docker-registry", "serve", folder / "config.yml"]) as process:
@@ -52,7 +51,7 @@ def published(registry, images) -> Iterator[str]:
             **os.environ,
             "DOCKERHUB_USER": account,
             "BUILDER": "default",
-            "PLATFORMS": f"linux/{platform.machine()}",
+            "PLATFORMS": docker("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"),
             "ATTESTATIONS": "none",
         },
         check=True,

@@ -12,15 +12,15 @@ own=unix://$dir/docker.sock
 
 engine_answers() { docker info >/dev/null 2>&1; }
 
-mirror() { apt-get indextargets --format '$(REPO_URI)' | sort -u | grep -v security | head -1; } # the one apt is set up with
+# The one apt is set up with.
+mirror() { apt-get indextargets 'Origin: Debian' --format '$(REPO_URI)' | sort -u | grep -v security | head -1; }
 
-install_engine() {
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "no Docker Engine answers, and one can be installed here only by root on Debian: start Docker, then again" >&2
-    exit 1
-  fi
+may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && grep -q '^ID=debian$' /etc/os-release; }
+
+# What the tests use beside an engine: both Compose commands, Buildx, a registry.
+install_tools() {
   local missing=()
-  for pair in dockerd:docker.io mmdebstrap:mmdebstrap iptables:iptables docker-compose:docker-compose docker-registry:docker-registry; do
+  for pair in "$@" mmdebstrap:mmdebstrap docker-compose:docker-compose docker-registry:docker-registry; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
   done
   if [ ${#missing[@]} -gt 0 ]; then
@@ -64,13 +64,21 @@ stop_engine() {
   echo "the engine in $dir does not end" >&2
 }
 
+if may_install; then install_tools; fi
 if ! engine_answers; then
+  if ! may_install; then
+    echo "no Docker Engine answers, and one can be installed here only by root on Debian: start Docker, then again" >&2
+    exit 1
+  fi
+  install_tools dockerd:docker.io iptables:iptables
+fi
+if ! engine_answers; then # installing one may have started it
   export DOCKER_HOST=$own
-  install_engine
   if ! engine_answers; then
     trap stop_engine EXIT
     start_engine
   fi
+  # Only here: nobody else's engine shall hold something else under that name.
+  docker image inspect "$base_image" >/dev/null 2>&1 || timeout 120 docker pull --quiet "$base_image" >/dev/null 2>&1 || make_base_image
 fi
-docker image inspect "$base_image" >/dev/null 2>&1 || timeout 120 docker pull --quiet "$base_image" >/dev/null 2>&1 || make_base_image
 "$@"

@@ -1,17 +1,20 @@
 """The project as containers: a clean copy, its images, and the stacks that Compose starts from it."""
 
+import gzip
 import json
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from lacking import lacking
 from served import ROOT, Served, free_port
 
+SEVEN = {"strokes": [[[60, 60], [220, 60], [120, 240]]]}
 # Whom the files of a test's stack belong to: the first ordinary user of a Linux machine, where root runs the tests.
 OWNER = os.getuid() or 1000
 GROUP = os.getgid() or 1000
@@ -28,6 +31,8 @@ def docker(*arguments: str, check: bool = True, timeout_s: float = 300) -> str:
 
 def clean_copy(folder: Path, owner: int = OWNER, group: int = GROUP) -> Path:
     """Copy what a clone would hold into `folder` and make it `owner`'s."""
+    if not (shutil.which("git") and (ROOT / ".git").exists()):
+        lacking("REQUIRE_CONTAINERS", "this is no clone: git tells what a clone would hold")
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -103,9 +108,21 @@ class Stack(Served):
 @pytest.fixture(scope="session")
 def engine() -> None:
     """Skip where no Docker Engine answers; REQUIRE_CONTAINERS=1 makes that a failure."""
-    if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
-        return
-    lacking("REQUIRE_CONTAINERS", "no Docker Engine answers; `make test-containers` starts one where it can")
+    command = ["docker", "info", "--format", "{{.SecurityOptions}}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False) if shutil.which("docker") else None
+    if result is None or result.returncode != 0:
+        lacking("REQUIRE_CONTAINERS", "no Docker Engine answers; `make test-containers` starts one where it can")
+    if "rootless" in result.stdout or "userns" in result.stdout:
+        lacking("REQUIRE_CONTAINERS", "the engine has users of its own; the owners of files are tested on a usual one")
+
+
+@pytest.fixture
+def small_data(mnist_dir, tmp_path) -> Path:
+    """A folder with a few thousand digits of MNIST."""
+    for part, rows in (("train", 4001), ("test", 1001)):
+        with gzip.open(mnist_dir / f"{part}.csv.gz", "rt") as file:
+            (tmp_path / f"{part}.csv").write_text("".join(islice(file, rows)))
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ step() { echo "[$SECONDS s] $*"; }
 make_root() {
   mmdebstrap --quiet --variant=minbase --format=directory --aptopt='APT::Install-Recommends "false"' \
     --include=linux-image-cloud-amd64,initramfs-tools,zstd,systemd,systemd-sysv,udev,dbus,openssh-server,sudo,iproute2,ca-certificates,curl,rsync,docker.io,docker-compose,iptables,e2fsprogs,kmod \
-    bookworm "$root" "deb $(apt-get indextargets --format '$(REPO_URI)' | sort -u | grep -v security | head -1) bookworm main"
+    bookworm "$root" "deb $(apt-get indextargets 'Origin: Debian' --format '$(REPO_URI)' | sort -u | grep -v security | head -1) bookworm main"
   chroot "$root" useradd -m -s /bin/bash -G docker vagrant
   install -d -m 700 -o 1000 -g 1000 "$root/home/vagrant/.ssh"
   install -m 600 -o 1000 -g 1000 /usr/share/rubygems-integration/all/gems/vagrant-*/keys/vagrant.pub "$root/home/vagrant/.ssh/authorized_keys"

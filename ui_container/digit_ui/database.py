@@ -1,6 +1,8 @@
 """The feedback store: SQLite in the shared folder by default, any database that SQLAlchemy knows by its URL."""
 
 import sqlite3
+import threading
+import time
 import uuid
 from collections.abc import Generator
 from datetime import UTC, datetime
@@ -64,6 +66,7 @@ class FeedbackStore:
     def __init__(self, url: URL) -> None:
         self._url = url
         self._engine: Engine | None = None
+        self._opening = threading.Lock()
 
     def add(self, feedback: Feedback) -> str:
         """Store one feedback and return its id; when this returns, it is on the disk.
@@ -93,14 +96,16 @@ class FeedbackStore:
             raise StoreError(_one_line(error)) from error
 
     def _open(self) -> Engine:
-        if self._engine is None:
-            engine = _sqlite_engine(self._url) if self._url.get_backend_name() == "sqlite" else create_engine(self._url)
-            with engine.begin() as connection:
-                # Not create_all(), which looks first and creates then: two workers that start at once would collide.
-                for table in Base.metadata.sorted_tables:
-                    connection.execute(CreateTable(table, if_not_exists=True))
-            self._engine = engine
-        return self._engine
+        with self._opening:
+            if self._engine is None:
+                is_sqlite = self._url.get_backend_name() == "sqlite"
+                engine = _sqlite_engine(self._url) if is_sqlite else create_engine(self._url)
+                with engine.begin() as connection:
+                    # Not create_all(), which looks first and creates then: two workers at once would collide.
+                    for table in Base.metadata.sorted_tables:
+                        connection.execute(CreateTable(table, if_not_exists=True))
+                self._engine = engine
+            return self._engine
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -110,10 +115,27 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")  # readers do not stop the writer
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")  # in WAL mode anything less can lose the last commits
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Let readers not stop the writer.
+
+    SQLite does not wait for this change's lock by itself: processes that open a new database at once would be told
+    that it is locked.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _one_line(error: Exception) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from conftest import DIGIT_STROKES, data_url, draw, encode
 from digit_ui import create_app
+from digit_ui.database import Feedback, FeedbackStore
 from digit_ui.settings import Settings
-from sqlalchemy import create_engine, text
+from sqlalchemy import URL, create_engine, text
 
 
 def stored(settings: Settings) -> list[dict]:
@@ -84,6 +85,17 @@ def test_eight_people_at_once_lose_nothing(client, app):
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(send, range(40))) == {201}
     assert len(csv_table(client)) == 40
+
+
+def test_processes_that_open_a_new_store_at_once_wait_for_each_other(tmp_path):
+    def add(store: FeedbackStore) -> str:
+        drawing = {"pixels": bytes(784), "original": b"x", "original_type": "text/plain"}
+        return store.add(Feedback(label=1, **drawing))
+
+    for number in range(60):  # one time in fifteen it went wrong
+        url = URL.create("sqlite", database=str(tmp_path / str(number) / "feedback.db"))
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(add, [FeedbackStore(url) for _ in range(8)]))) == 8
 
 
 def test_feedback_is_taken_while_no_model_is_loaded(app):

@@ -1,0 +1,42 @@
+"""What publishing needs of signals and of disks."""
+
+import errno
+import os
+import signal
+import threading
+
+import pytest
+from trainer.publishing import _flush, _uninterrupted
+
+
+def test_an_interruption_waits_until_the_publication_is_whole_whichever_thread_it_reaches():
+    steps = []
+    release = threading.Event()
+
+    def publish() -> None:
+        with _uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            release.wait(0.2)
+            steps.append("whole")
+
+    other = threading.Thread(target=release.wait)
+    other.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            publish()
+    finally:
+        release.set()
+        other.join()
+    assert steps == ["whole"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_folder_that_cannot_be_flushed_is_no_failure_but_a_file_is(tmp_path, monkeypatch):
+    def refuse(_handle):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(os, "fsync", refuse)
+    _flush(tmp_path)
+    with pytest.raises(OSError, match="Invalid argument"):
+        _flush(tmp_path / "file")
