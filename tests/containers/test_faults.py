@@ -23,7 +23,7 @@ def mounted(folder, *options: str):
     """Put a file system in memory over `folder`, holding what the folder held."""
     kept = shutil.copytree(folder, folder.with_name("kept"))
     subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size=4m,uid={OWNER},gid={GROUP},mode=755", "tmpfs", folder], check=True
+        ["mount", "-t", "tmpfs", "-o", f"size=32m,uid={OWNER},gid={GROUP},mode=755", "tmpfs", folder], check=True
     )
     try:
         subprocess.run(["cp", "-a", f"{kept}/.", folder], check=True)
