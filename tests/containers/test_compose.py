@@ -77,6 +77,15 @@ def test_offline_without_data_the_trainer_says_what_it_needs_and_the_page_goes_o
     assert stack.wait_until(lambda: stack.post("/predict", SEVEN))["digit"] == 7
 
 
+@pytest.mark.parametrize("pair", ["keras-2.2.4", "keras-2.15"])
+def test_a_pair_of_the_users_own_is_read_with_what_the_image_has_kept(stacks, images, pair):
+    stack = stacks().start()
+    for name in ("model.h5", "model.json"):
+        shutil.copy(images / "ui_container" / "tests" / "pairs" / pair / name, stack.shared_dir)
+    stack.wait_until(lambda: stack.get("/readyz")["model_origin"] == "user's own pair")
+    assert len(stack.post("/predict", SEVEN)["probabilities"]) == 10
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_container_is_locked_up(stack, service):
     stack.compose("create", "--no-build", "algo_container")

@@ -16,6 +16,8 @@ from digit_ui.classifier import Classifier
 from digit_ui.conversion import converted
 from digit_ui.pair_reader import PairError, read_config
 from digit_ui.problems import Problem
+from digit_ui.serving import ModelInService
+from digit_ui.settings import Settings
 
 
 @pytest.fixture
@@ -76,6 +78,13 @@ def test_published_comes_before_own_pair_before_shipped(model, shared_dir):
     publish(shared_dir, "v1")
     model.refresh()
     assert (model.get().origin, model.get().version) == ("published model", "v1")
+
+
+def test_the_shipped_model_may_be_kept_elsewhere(tmp_path, cache_dir):
+    places = {"SHARED_DIR": tmp_path / "shared", "PRETRAINED_DIR": PRETRAINED, "CACHE_DIR": cache_dir}
+    model = ModelInService(Settings.from_environment({name: str(place) for name, place in places.items()}))
+    model.refresh()
+    assert model.get().origin == "shipped model"
 
 
 def test_a_refused_publication_over_the_users_own_pair_keeps_that_serving(client, model, shared_dir):
