@@ -1,6 +1,8 @@
 """Where the tests find real MNIST and real pen strokes; without them the tests that need them are skipped."""
 
+import gzip
 import os
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,12 @@ def mnist_dir() -> Path:
 def strokes_file() -> Path:
     """Gzipped JSON lines of real pen strokes with label and writer."""
     return _find("STROKES_FILE", BESIDE_PROJECT / "strokes" / "pendigits_train.jsonl.gz")
+
+
+@pytest.fixture
+def small_data(mnist_dir, tmp_path) -> Path:
+    """A folder with a few thousand digits of MNIST."""
+    for part, rows in (("train", 4001), ("test", 1001)):
+        with gzip.open(mnist_dir / f"{part}.csv.gz", "rt") as file:
+            (tmp_path / f"{part}.csv").write_text("".join(islice(file, rows)))
+    return tmp_path

@@ -1,5 +1,6 @@
 """A training run from CSV to published model, as a person starts it."""
 
+import contextlib
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
@@ -26,6 +28,24 @@ def command(data: Path, out: Path, *more: str) -> list[str]:
 
 def run(data: Path, out: Path, *more: str) -> subprocess.CompletedProcess:
     return subprocess.run(command(data, out, *more), capture_output=True, text=True, check=False)
+
+
+@contextlib.contextmanager
+def training_at_work(data: Path, out: Path, **environment: str) -> Iterator[subprocess.Popen]:
+    """Start a training of 500 epochs and hand it over in its third."""
+    with subprocess.Popen(
+        command(data, out, "--epochs", "500", "--min-accuracy", "0"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+    ) as training:
+        while "Epoch   2/500" not in (line := training.stdout.readline()):
+            assert line, training.stderr.read()
+        try:
+            yield training
+        finally:
+            training.kill()
 
 
 def published(folder: Path) -> dict:
@@ -113,12 +133,7 @@ def test_a_model_below_the_minimum_is_not_published(easy_data, tmp_path):
 
 
 def test_ctrl_c_ends_after_the_epoch_and_publishes_nothing(easy_data, tmp_path):
-    arguments = command(easy_data, tmp_path, "--epochs", "500", "--min-accuracy", "0")
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=environment) as training:
-        seen = ""
-        while "Epoch   2/500" not in seen:
-            seen += training.stdout.readline()
+    with training_at_work(easy_data, tmp_path) as training:
         training.send_signal(signal.SIGINT)
         rest, _ = training.communicate(timeout=60)
     assert training.returncode == 130
@@ -130,13 +145,7 @@ def test_ctrl_c_ends_after_the_epoch_and_publishes_nothing(easy_data, tmp_path):
 
 def test_a_stop_ends_it_at_once_and_keeps_what_was_published(easy_data, tmp_path):
     (tmp_path / "manifest.json").write_text("{}")
-    arguments = command(easy_data, tmp_path, "--epochs", "500", "--min-accuracy", "0")
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as training:
-        while "Epoch   2/500" not in training.stdout.readline():
-            pass
+    with training_at_work(easy_data, tmp_path) as training:
         training.send_signal(signal.SIGTERM)
         _, errors = training.communicate(timeout=5)
     assert training.returncode == 143
@@ -173,21 +182,17 @@ def test_unattended_it_trains_where_nothing_of_its_own_is_published(easy_data, t
 
 def test_a_sign_of_life_is_renewed_by_every_step_and_missed_when_it_stops(easy_data, tmp_path):
     file = tmp_path / "heartbeat"
-    environment = {**os.environ, "HEARTBEAT_FILE": str(file), "PYTHONUNBUFFERED": "1"}
-    arguments = command(easy_data, tmp_path, "--epochs", "500", "--min-accuracy", "0")
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=environment) as training:
-        while "Epoch   2/500" not in training.stdout.readline():
-            pass
+    environment = {"HEARTBEAT_FILE": str(file)}
+    with training_at_work(easy_data, tmp_path, **environment):
         os.utime(file, (0, 0))
         deadline = time.monotonic() + 20
         while file.stat().st_mtime == 0:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        training.kill()
 
     def check() -> subprocess.CompletedProcess:
         arguments = [sys.executable, PROGRAM.parent / "trainer" / "heartbeat.py"]
-        return subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(arguments, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
 
     assert check().returncode == 0
     os.utime(file, (time.time() - 400,) * 2)
@@ -231,12 +236,6 @@ def test_on_a_terminal_a_bar_moves_within_the_epoch(easy_data, tmp_path):
     assert moves == sorted(moves, key=int)
 
 
-def test_a_few_thousand_real_digits_teach_it_to_read_most(mnist_dir, tmp_path):
-    import gzip
-    from itertools import islice
-
-    for part, rows in (("train", 4001), ("test", 1001)):
-        with gzip.open(mnist_dir / f"{part}.csv.gz", "rt") as file:
-            (tmp_path / f"{part}.csv").write_text("".join(islice(file, rows)))
-    result = run(tmp_path, tmp_path / "out", "--epochs", "4", "--batch-size", "64", "--min-accuracy", "0.9")
+def test_a_few_thousand_real_digits_teach_it_to_read_most(small_data, tmp_path):
+    result = run(small_data, tmp_path / "out", "--epochs", "4", "--batch-size", "64", "--min-accuracy", "0.9")
     assert result.returncode == 0, result.stderr

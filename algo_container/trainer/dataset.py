@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import hashlib
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import MinMaxScaler
 
+from trainer.digest import sha256
 from trainer.errors import DatasetError
 
 SIDE = 28
@@ -98,7 +98,7 @@ def read_digits(path: Path) -> Digits:
             f"{path.name}: none of its {len(labels)} rows has the label {', '.join(map(str, missing))}, "
             "expected at least one row of every digit 0-9"
         )
-    return Digits(labels, pixels, {"file": path.name, "rows": len(labels), "sha256": _sha256(path)})
+    return Digits(labels, pixels, {"file": path.name, "rows": len(labels), "sha256": sha256(path)})
 
 
 def normalise(pixels: np.ndarray) -> np.ndarray:
@@ -187,8 +187,3 @@ def _is_whole(cell: str, limit: int) -> bool:
     except ValueError:
         return False
     return cell.isascii() and value.is_integer() and 0 <= value <= limit
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,9 +1,10 @@
 """What is published already, read without the weight of Keras."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+
+from trainer.digest import sha256
 
 
 def published_from(
@@ -17,10 +18,7 @@ def published_from(
         manifest = json.loads((shared_dir / "manifest.json").read_text(encoding="utf-8"))
         same_recipe = all(manifest["training"][name] == value for name, value in recipe.items())
         same_data = all(manifest["data"][part]["sha256"] == source["sha256"] for part, source in data.items())
-        whole = all(
-            hashlib.sha256((shared_dir / name).read_bytes()).hexdigest() == facts["sha256"]
-            for name, facts in manifest["files"].items()
-        )
+        whole = all(sha256(shared_dir / name) == facts["sha256"] for name, facts in manifest["files"].items())
         return str(manifest["version"]) if same_recipe and same_data and whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None  # nothing published, not by us, or cut short: a training replaces it

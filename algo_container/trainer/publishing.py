@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import shutil
 import signal
@@ -16,6 +15,7 @@ import keras
 import numpy as np
 
 from trainer.dataset import LABELS, PIXEL_MAX, SIDE, Digits, normalise
+from trainer.digest import sha256
 from trainer.errors import PublishError
 from trainer.json_text import to_json_text
 
@@ -49,7 +49,7 @@ def publish(
             partial.mkdir(parents=True)
             _write_model(model, partial)
             _check_read_back(partial, probe)
-            version = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{_sha256(partial / 'model.h5')[:8]}"
+            version = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{sha256(partial / 'model.h5')[:8]}"
             manifest = _manifest(version, partial, probe, facts)
             write_extras(partial)
             (partial / "manifest.json").write_text(to_json_text(manifest), encoding="utf-8")
@@ -104,7 +104,7 @@ def _manifest(version: str, folder: Path, probe: dict[str, object], facts: Mappi
         "input": {"shape": [SIDE, SIDE, 1], "divisor": PIXEL_MAX, "ink": "bright"},
         "labels": list(LABELS),
         "files": {
-            name: {"sha256": _sha256(folder / name), "size_bytes": (folder / name).stat().st_size} for name in ARTEFACTS
+            name: {"sha256": sha256(folder / name), "size_bytes": (folder / name).stat().st_size} for name in ARTEFACTS
         },
         **facts,
         "probe": probe,
@@ -182,8 +182,3 @@ def _flush(path: Path) -> None:
             raise
     finally:
         os.close(handle)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,13 +1,11 @@
 """The project as containers: a clean copy, its images, and the stacks that Compose starts from it."""
 
-import gzip
 import json
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -78,17 +76,25 @@ class Stack(Served):
 
     def start(self) -> "Stack":
         """Start the user interface and wait until it is ready."""
-        self.compose("up", "--detach", "--no-build", "ui_container")
+        self.up("ui_container")
         self.wait_until(lambda: self.get("/readyz"))
         return self
 
     def stop(self) -> None:
         self.compose("stop", "ui_container")
 
+    def take(self, data: Path) -> None:
+        """Put a folder's CSVs where the trainer looks for them."""
+        for path in data.glob("*.csv"):
+            shutil.copy(path, self.shared_dir)
+
+    def up(self, *services: str, check: bool = True) -> subprocess.CompletedProcess:
+        return self.compose("up", "--detach", "--no-build", *services, check=check)
+
     def train(self, **options: str) -> str:
         """Start the trainer, wait for its end, a second try included, and return what it printed."""
         self.environment |= options
-        self.compose("up", "--detach", "--no-build", "algo_container")
+        self.up("algo_container")
         self.wait_until(lambda: self.inspect("algo_container")["State"]["Status"] == "exited", timeout_s=300)
         return self.log("algo_container")
 
@@ -114,15 +120,6 @@ def engine() -> None:
         lacking("REQUIRE_CONTAINERS", "no Docker Engine answers; `make test-containers` starts one where it can")
     if "rootless" in result.stdout or "userns" in result.stdout:
         lacking("REQUIRE_CONTAINERS", "the engine has users of its own; the owners of files are tested on a usual one")
-
-
-@pytest.fixture
-def small_data(mnist_dir, tmp_path) -> Path:
-    """A folder with a few thousand digits of MNIST."""
-    for part, rows in (("train", 4001), ("test", 1001)):
-        with gzip.open(mnist_dir / f"{part}.csv.gz", "rt") as file:
-            (tmp_path / f"{part}.csv").write_text("".join(islice(file, rows)))
-    return tmp_path
 
 
 @pytest.fixture(scope="session")

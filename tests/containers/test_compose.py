@@ -27,10 +27,9 @@ def stack(stacks):
 
 def test_it_answers_while_it_trains_and_swaps_the_new_model_in(stacks, small_data):
     stack = stacks()
-    for part in ("train", "test"):
-        shutil.copy(small_data / f"{part}.csv", stack.shared_dir)
+    stack.take(small_data)
     stack.environment |= QUICK
-    stack.compose("up", "--detach", "--no-build")
+    stack.up()
     shipped = stack.wait_until(lambda: stack.get("/readyz"))["model_version"]
     assert shipped == json.loads((stack.shared_dir / "pretrained" / "manifest.json").read_text())["version"]
     assert stack.post("/predict", SEVEN)["digit"] == 7
@@ -65,9 +64,7 @@ def test_it_answers_while_it_trains_and_swaps_the_new_model_in(stacks, small_dat
 def test_offline_without_data_the_trainer_says_what_it_needs_and_the_page_goes_on(stacks):
     stack = stacks()
     stack.compose("create", "--no-build")
-    docker("network", "create", "--internal", f"{stack.project}_closed")
     docker("network", "disconnect", f"{stack.project}_default", stack.container("algo_container"))
-    docker("network", "connect", f"{stack.project}_closed", stack.container("algo_container"))
     stack.compose("start")
     docker("wait", stack.container("algo_container"))
     last = stack.log("algo_container").strip().splitlines()[-1]
@@ -160,10 +157,9 @@ def test_the_servers_health_is_known_without_curl(stack):
 
 def test_the_trainers_health_is_renewed_by_its_steps_and_a_stop_ends_it_within_five_seconds(stacks, small_data):
     stack = stacks()
-    for part in ("train", "test"):
-        shutil.copy(small_data / f"{part}.csv", stack.shared_dir)
+    stack.take(small_data)
     stack.environment |= {"EPOCHS": "500"}
-    stack.compose("up", "--detach", "--no-build", "algo_container")
+    stack.up("algo_container")
     stack.wait_until(lambda: "Epoch   2/500" in stack.log("algo_container"), timeout_s=120)
     inside = ("exec", "-T", "algo_container", "python")
     stack.compose(*inside, "-c", "import os; os.utime('/tmp/heartbeat', (0, 0))")

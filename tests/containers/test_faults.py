@@ -65,10 +65,9 @@ def test_a_killed_server_comes_back_with_all_that_it_acknowledged(stacks):
 def test_a_trainer_killed_while_it_publishes_leaves_what_serves_and_the_next_training_succeeds(stacks, small_data):
     stack = stacks().start()
     shipped = stack.get("/readyz")["model_version"]
-    for part in ("train", "test"):
-        shutil.copy(small_data / f"{part}.csv", stack.shared_dir)
+    stack.take(small_data)
     stack.environment |= {"EPOCHS": "1", "BATCH_SIZE": "50", "MIN_ACCURACY": "0"}
-    stack.compose("up", "--detach", "--no-build", "algo_container")
+    stack.up("algo_container")
     trainer = stack.inspect("algo_container")["State"]["Pid"]
     partial = stack.shared_dir / "versions"
     deadline = time.monotonic() + 120
@@ -91,8 +90,7 @@ def test_a_trainer_killed_while_it_publishes_leaves_what_serves_and_the_next_tra
 @root_only
 def test_a_read_only_shared_folder_is_said_and_the_page_goes_on(stacks, small_data):
     stack = stacks()
-    for part in ("train", "test"):
-        shutil.copy(small_data / f"{part}.csv", stack.shared_dir)
+    stack.take(small_data)
     with mounted(stack.shared_dir, "remount,ro"):
         stack.start()
         assert stack.post("/predict", SEVEN)["digit"] == 7
@@ -127,7 +125,7 @@ def test_a_taken_port_is_named_by_compose_and_by_the_readme(stacks):
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", stack.port))
         other.listen()
-        result = stack.compose("up", "--detach", "--no-build", "ui_container", check=False)
+        result = stack.up("ui_container", check=False)
     assert result.returncode != 0
     said = "address already in use"
     assert said in result.stderr.lower()

@@ -38,6 +38,6 @@ inside 'sudo ANSWER_TIMEOUT_S=5 bash /vagrant/vagrant/provision.sh /vagrant 2>&1
 sed 's/^/   /' "$output"
 say "its reason" "$(grep 'does not answer' "$output")"
 say "provision without a model" "$(tail -1 "$output")"
-inside 'grep -o -w -e avx2 -e avx -e fma -e sse4_2 /proc/cpuinfo | sort | uniq -c; free -m; sudo docker ps -a; sudo docker logs $(sudo docker ps -aq --filter name=algo_container) 2>&1 | tail -5' | sed 's/^/   /'
+inside 'free -m; sudo docker ps -a; sudo docker logs $(sudo docker ps -aq --filter name=algo_container) 2>&1 | tail -5' | sed 's/^/   /'
 vagrant_step destroy destroy --force
 rm "$output"
