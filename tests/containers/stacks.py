@@ -1,5 +1,7 @@
 """The project as containers: a clean copy, its images, and the stacks that Compose starts from it."""
 
+import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -108,7 +110,7 @@ class Stack(Served):
         return json.loads(docker("inspect", self.container(service)))[0]
 
     def remove(self) -> None:
-        self.compose("down", "--volumes", "--timeout", "5", check=False)
+        self.compose("down", "--volumes", "--timeout", "5")
 
 
 @pytest.fixture(scope="session")
@@ -132,22 +134,29 @@ def images(engine, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def stacks(images, tmp_path_factory) -> Iterator[Callable[..., Stack]]:
-    """Make stacks on folders of their own; all are removed at the end, also after a failure."""
-    made: list[Stack] = []
+    """Make stacks on folders of their own; each is removed at the end, also after a failure."""
+    numbers = itertools.count()
+    with contextlib.ExitStack() as removals:
 
-    def make(source: str = "docker-compose.yml", **options) -> Stack:
-        number = len(made)
-        folder = tmp_path_factory.mktemp(f"stack{number}")
-        (folder / "shared").mkdir()
-        shutil.copy(images / source, folder / "docker-compose.yml")
-        for name in ("pretrained", "feedback"):
-            shutil.copytree(images / "shared" / name, folder / "shared" / name)
-        give(folder, OWNER, GROUP)
-        owner = {"PUID": str(OWNER), "PGID": str(GROUP)}
-        stack = Stack(folder / "shared", free_port(), folder, f"digit-test-{os.getpid()}-{number}", owner, **options)
-        made.append(stack)
-        return stack
+        def make(source: str = "docker-compose.yml", **options) -> Stack:
+            number = next(numbers)
+            folder = tmp_path_factory.mktemp(f"stack{number}")
+            (folder / "shared").mkdir()
+            shutil.copy(images / source, folder / "docker-compose.yml")
+            for name in ("pretrained", "feedback"):
+                shutil.copytree(images / "shared" / name, folder / "shared" / name)
+            if source == "docker-compose.yml":
+                for name in (
+                    "ui_container",
+                    "algo_container",
+                ):  # docker-compose 1.29 wants to see what it does not build
+                    (folder / name).symlink_to(images / name)
+            give(folder / "shared", OWNER, GROUP)
+            owner = {"PUID": str(OWNER), "PGID": str(GROUP)}
+            stack = Stack(
+                folder / "shared", free_port(), folder, f"digit-test-{os.getpid()}-{number}", owner, **options
+            )
+            removals.callback(stack.remove)
+            return stack
 
-    yield make
-    for stack in made:
-        stack.remove()
+        yield make
