@@ -19,6 +19,8 @@ from trainer.heartbeat import beat
 from trainer.json_text import to_json_text
 from trainer.published import published_from
 from trainer.settings import Settings, read_settings
+from trainer.strokes import Drawing, Strokes, read_strokes, split_by_writer
+from trainer.uci import find_strokes
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 TERMINATED = 143  # likewise for one that was told to stop, as `docker stop` does
@@ -59,6 +61,10 @@ def train(settings: Settings) -> int:
     paths = find_csvs(settings.data_dir) or fetch_csvs(settings.data_dir)
     train_digits, test_digits = read_digits(paths["train"]), read_digits(paths["test"])
     data = {"train": train_digits.source, "test": test_digits.source}
+    strokes: Strokes | None = None
+    drawings: list[Drawing] = []
+    if stroke_file := stroke_file_of(settings):
+        strokes, drawings, data["strokes"] = read_strokes(stroke_file)
     recipe = {
         "epochs": settings.epochs,
         "batch_size": settings.batch_size,
@@ -69,26 +75,35 @@ def train(settings: Settings) -> int:
         print(f"version {version} is published and was trained on this data with these options: nothing to do")
         return 0
     train_part, validation_part = split(train_digits, settings.validation_share, settings.seed)
+    unseen_writers = None
+    if strokes is not None:
+        strokes, drawings, unseen_writers = split_by_writer(strokes, drawings, settings.validation_share, settings.seed)
 
     # Only now: TensorFlow takes seconds to start, and what is wrong with the data should be said at once.
-    from trainer.evaluation import evaluate, summary
+    from trainer.evaluation import evaluate, evaluate_drawn, summary
     from trainer.network import build_cnn
     from trainer.pictures import draw_pictures
     from trainer.progress import Progress
     from trainer.publishing import check_writable, publish
+    from trainer.sources import gather
     from trainer.training import fit, make_reproducible
 
     check_writable(settings.shared_dir)
     progress = Progress(sys.stdout, settings.epochs)
     progress.say(f"{len(train_part.y)} digits to learn from, {len(test_digits)} to be examined on")
+    if strokes is not None:
+        progress.say(f"and {len(strokes)} drawings by {len(set(strokes.writers))} writers to learn from")
     make_reproducible(settings.seed)
     model = build_cnn()
-    training = fit(model, train_part, validation_part, settings.epochs, settings.batch_size, progress)
+    sources = gather(train_part, strokes, drawings, settings.seed)
+    training = fit(model, sources, validation_part, settings.epochs, settings.batch_size, settings.seed, progress)
     if training.interrupted:
         progress.say(f"stopped after epoch {training.epochs_done} of {settings.epochs}; nothing is published")
         return INTERRUPTED
 
     report = evaluate(model, test_digits)
+    if unseen_writers is not None:
+        report["drawn"] = evaluate_drawn(model, unseen_writers, settings.seed)
     progress.say(summary(report))
     if report["accuracy"] < settings.min_accuracy:
         raise AccuracyTooLowError(
@@ -107,9 +122,22 @@ def train(settings: Settings) -> int:
         "training": {"rows": len(train_part.y), **recipe, "duration_s": round(training.duration_s, 1)},
         "data": data,
     }
-    version = publish(model, settings.shared_dir, test_digits, facts, write_extras)
+    version = publish(model, training.lesson.is_digit, settings.shared_dir, test_digits, facts, write_extras)
     progress.say(f"published version {version} in {settings.shared_dir}")
     return 0
+
+
+def stroke_file_of(settings: Settings) -> Path | None:
+    """Give the stroke file to learn from, if any; a service that cannot fetch one trains without it."""
+    if settings.strokes is None:
+        return None
+    try:
+        return find_strokes(settings.strokes, settings.data_dir)
+    except DownloadError as error:
+        if not settings.unattended:
+            raise
+        print(f"cnn_mnist.py: {error}; training without them", file=sys.stderr)
+        return None
 
 
 if __name__ == "__main__":

@@ -60,9 +60,10 @@ for seed, replace_or_die.left in (map(int, line.split()) for line in sys.stdin):
     child = os.fork()
     if child == 0:
         keras.utils.set_random_seed(seed)
-        model = build_cnn()
+        model, is_digit = build_cnn(), keras.layers.Dense(1)
+        is_digit.build((None, 256))
         print(os.getpid(), flush=True)
-        publish(model, Path(sys.argv[1]), test, facts, lambda folder: (folder / "x").touch())
+        publish(model, is_digit, Path(sys.argv[1]), test, facts, lambda folder: (folder / "x").touch())
         os._exit(0)
     _, status = os.waitpid(child, 0)
     print("killed" if os.WIFSIGNALED(status) else "published" if status == 0 else "failed", flush=True)
@@ -155,7 +156,7 @@ def test_a_publisher_killed_over_the_users_own_pair_leaves_that_or_a_whole_model
     own = {name: (ROOT / "shared" / "pretrained" / name).read_bytes() for name in ("model.json", "model.h5")}
     arguments = [ALGO_PYTHON, "-c", PUBLISHER, tmp_path]
     with subprocess.Popen(arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as publisher:
-        for die_at in (1, 2, 3):
+        for die_at in (1, 2, 3, 4):
             (tmp_path / "manifest.json").unlink(missing_ok=True)
             for name, content in own.items():
                 (tmp_path / name).write_bytes(content)

@@ -6,17 +6,26 @@ import pytest
 from trainer.settings import PROJECT_SHARED_DIR, read_settings
 
 
-def test_the_defaults_train_20_epochs_on_the_shared_folder():
+def test_the_defaults_train_30_epochs_on_the_shared_folder():
     settings = read_settings([], {})
-    assert (settings.epochs, settings.batch_size, settings.min_accuracy) == (20, 128, 0.98)
+    assert (settings.epochs, settings.batch_size, settings.min_accuracy) == (30, 128, 0.98)
+    assert settings.strokes is None
     assert settings.data_dir == settings.shared_dir == PROJECT_SHARED_DIR
 
 
 def test_the_command_line_wins_over_the_environment():
-    environment = {"DATA_DIR": "/data", "SHARED_DIR": "/out", "EPOCHS": "3", "SEED": "7", "MIN_ACCURACY": ""}
+    environment = {
+        "DATA_DIR": "/data",
+        "SHARED_DIR": "/out",
+        "STROKES": "uci",
+        "EPOCHS": "3",
+        "SEED": "7",
+        "MIN_ACCURACY": "",
+    }
     settings = read_settings(["--epochs", "4"], environment)
     assert (settings.epochs, settings.seed, settings.min_accuracy) == (4, 7, 0.98)
     assert (settings.data_dir, settings.shared_dir) == (Path("/data"), Path("/out"))
+    assert settings.strokes == Path("uci")
 
 
 def test_data_are_looked_for_where_the_model_goes_unless_said_otherwise():
@@ -43,6 +52,6 @@ def test_help_shows_every_option_with_its_variable_and_default(capsys):
     with pytest.raises(SystemExit):
         read_settings(["--help"], {})
     words = " ".join(capsys.readouterr().out.split())
-    for variable, default in (("EPOCHS", "20"), ("BATCH_SIZE", "128"), ("SEED", "1"), ("MIN_ACCURACY", "0.98")):
+    for variable, default in (("EPOCHS", "30"), ("BATCH_SIZE", "128"), ("SEED", "1"), ("MIN_ACCURACY", "0.98")):
         assert f"[{variable}] (default: {default})" in words
-    assert "[DATA_DIR]" in words and "[SHARED_DIR]" in words
+    assert "[DATA_DIR]" in words and "[STROKES]" in words and "[SHARED_DIR]" in words

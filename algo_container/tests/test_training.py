@@ -15,10 +15,12 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from trainer.digit_forms import draw_digits
 from trainer.published import published_from
 
 PROGRAM = Path(__file__).parents[1] / "cnn_mnist.py"
 SCHEMA = Path(__file__).parents[2] / "shared" / "manifest.schema.json"
+START = "import sys; sys.exit(cnn_mnist.main())"
 QUICK = ["--epochs", "2", "--batch-size", "20", "--min-accuracy", "0.3"]
 
 
@@ -66,18 +68,22 @@ def test_the_manifest_keeps_the_contract(trained):
     jsonschema.validate(manifest, json.loads(SCHEMA.read_text()), format_checker=jsonschema.FormatChecker())
     assert manifest["metrics"]["n"] == 100 and manifest["data"]["train"]["rows"] == 400
     assert manifest["training"]["rows"] == 360
+    assert set(manifest["files"]) == {"model.json", "model.h5", "is_digit.json"} and "strokes" not in manifest["data"]
+    form = {**json.loads(SCHEMA.read_text())["$defs"]["is_digit"]}
+    is_digit = json.loads((trained[0] / "is_digit.json").read_text())
+    jsonschema.validate(is_digit, form)
+    assert len(is_digit["weights"]) == 256
 
 
 def test_the_versions_folder_holds_the_model_and_what_people_look_at(trained):
     out, _ = trained
     folder = out / "versions" / published(out)["version"]
     names = {path.name for path in folder.iterdir()}
-    pictures = {"curves.png", "confusion.png", "mistakes.png"}
-    assert (
-        names == {"model.json", "model.h5", "manifest.json", "report.json", "history.json", "training.log"} | pictures
-    )
+    pictures = {"curves.png", "confusion.png", "mistakes.png", "reliability.png"}
+    model = {"model.json", "model.h5", "is_digit.json", "manifest.json"}
+    assert names == model | {"report.json", "history.json", "training.log"} | pictures
     assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
-    for name in ("model.json", "model.h5", "manifest.json"):
+    for name in model:
         assert (folder / name).read_bytes() == (out / name).read_bytes()
     report = json.loads((folder / "report.json").read_text())
     assert np.sum(report["confusion_matrix"]) == 100
@@ -170,6 +176,65 @@ def test_unattended_it_trains_again_only_for_other_data_or_options(trained, easy
     (other / "train.csv").write_bytes((easy_data / "test.csv").read_bytes())
     (other / "test.csv").write_bytes((easy_data / "test.csv").read_bytes())
     assert "Epoch 1/2" in run(other, out, *QUICK, "--min-accuracy", "0", "--unattended").stdout
+
+
+@pytest.fixture
+def stroke_file(tmp_path) -> Path:
+    """Drawn digits by four writers."""
+    strokes, shapes = draw_digits(80, seed=3)
+    path = tmp_path / "strokes.jsonl"
+    lines = [
+        json.dumps({"label": int(label), "writer": f"w{number % 4}", "strokes": shape})
+        for number, (label, shape) in enumerate(zip(strokes.labels, shapes, strict=True))
+    ]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_strokes_are_learned_from_and_unseen_writers_are_examined(easy_data, stroke_file, tmp_path):
+    out = tmp_path / "out"
+    result = run(easy_data, out, *QUICK, "--min-accuracy", "0", "--strokes", str(stroke_file))
+    assert result.returncode == 0, result.stderr
+    assert "and 60 drawings by 3 writers to learn from" in result.stdout
+    assert "of 20 drawings by 1 unseen writers are read right" in result.stdout
+    manifest = published(out)
+    assert manifest["data"]["strokes"]["rows"] == 80 and manifest["data"]["strokes"]["writers"] == 4
+    jsonschema.validate(manifest, json.loads(SCHEMA.read_text()))
+    report = json.loads((out / "versions" / manifest["version"] / "report.json").read_text())
+    assert (report["drawn"]["n"], report["drawn"]["writers"]) == (20, 1)
+    for calibration in (report["calibration"], report["drawn"]["calibration"]):
+        assert sum(group["n"] for group in calibration["groups"]) == calibration["n"]
+    without = published_from(out, {"epochs": 2}, {part: manifest["data"][part] for part in ("train", "test")})
+    assert without is None and published_from(out, {"epochs": 2}, manifest["data"]) == manifest["version"]
+
+
+@pytest.mark.parametrize(("options", "status"), [([], 1), (["--unattended"], 0)])
+def test_strokes_that_cannot_be_fetched_end_the_training_unless_it_is_a_service(easy_data, tmp_path, options, status):
+    program = f"import trainer.uci; trainer.uci.ADDRESS = 'http://127.0.0.1:9/'; import cnn_mnist; {START}"
+    arguments = [
+        "--data",
+        str(easy_data),
+        "--out",
+        str(tmp_path),
+        *QUICK,
+        "--epochs",
+        "1",
+        "--strokes",
+        "uci",
+        *options,
+    ]
+    command = [sys.executable, "-c", program, *arguments, "--min-accuracy", "0"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROGRAM.parent)
+    assert result.returncode == status
+    assert "the pen strokes could not be fetched from the UCI repository" in result.stderr
+    assert ("training without them" in result.stderr) is (status == 0) is (tmp_path / "manifest.json").exists()
+
+
+def test_a_faulty_stroke_file_is_refused_before_tensorflow_starts(easy_data, tmp_path):
+    (tmp_path / "strokes.jsonl").write_text('{"label": 11, "strokes": [[[0, 0]]]}')
+    result = run(easy_data, tmp_path, "--strokes", str(tmp_path / "strokes.jsonl"))
+    assert result.returncode == 1
+    assert result.stderr.strip() == "cnn_mnist.py: strokes.jsonl: line 1: label is 11, expected a whole number 0-9"
 
 
 @pytest.mark.parametrize("manifest", [None, "{}", "[]", "torn"])

@@ -4,16 +4,21 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from trainer.augmentation import choose_pens
 from trainer.dataset import LABELS, Digits, normalise
+from trainer.rendering import render
+from trainer.strokes import Strokes
 
 # What report.json holds: numbers, lists and dictionaries of them, under names that say what they are.
 Report = dict[str, Any]
 
 WORST_MISTAKES = 50
 PREDICT_ROWS = 1_000
+CALIBRATION_GROUPS = 10
 
 
 def evaluate(model: keras.Model, test: Digits) -> Report:
@@ -40,6 +45,7 @@ def evaluate(model: keras.Model, test: Digits) -> Report:
             {"digit": d, "n": int(support[d]), "precision": float(precision[d]), "recall": float(recall[d])}
             for d in LABELS
         ],
+        "calibration": calibration(probabilities, truth),
         "confusion_matrix": confusion_matrix(truth, answers, labels=LABELS).tolist(),
         "worst_mistakes": [
             {
@@ -52,6 +58,52 @@ def evaluate(model: keras.Model, test: Digits) -> Report:
             for row in worst
         ],
     }
+
+
+def evaluate_drawn(model: keras.Model, strokes: Strokes, seed: int) -> Report:
+    """Report how many of the drawings of unseen writers are read right: all, and as a mean over writers.
+
+    Each is drawn once, with a pen of its own, as the writer made it.
+    """
+    blocks = [
+        strokes[np.arange(start, min(start + PREDICT_ROWS, len(strokes)))]
+        for start in range(0, len(strokes), PREDICT_ROWS)
+    ]
+    pictures = [_draw(block.points, block.pen, tf.constant([seed, number])) for number, block in enumerate(blocks)]
+    probabilities = model.predict(np.concatenate(pictures), batch_size=PREDICT_ROWS, verbose=0)
+    right = probabilities.argmax(axis=1) == strokes.labels
+    shares = [float(right[strokes.writers == writer].mean()) for writer in np.unique(strokes.writers)]
+    return {
+        "n": len(right),
+        "writers": len(shares),
+        "correct": int(right.sum()),
+        "accuracy": float(right.mean()),
+        "mean_over_writers": float(np.mean(shares)),
+        "worst_writer": min(shares),
+        "calibration": calibration(probabilities, strokes.labels),
+    }
+
+
+@tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
+def _draw(points: tf.Tensor, pen: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    return render(points, pen, *choose_pens(tf.shape(points)[0], seed))
+
+
+def calibration(probabilities: np.ndarray, labels: np.ndarray) -> Report:
+    """Report how well confidences fit: ten groups of equally many answers, from the least sure to the surest.
+
+    Expected calibration error: the mean distance between what a group said and how often it was right.
+    """
+    confidences, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    groups = [
+        group for group in np.array_split(np.argsort(confidences, kind="stable"), CALIBRATION_GROUPS) if group.size
+    ]
+    rows = [
+        {"n": len(group), "confidence": float(confidences[group].mean()), "right": float(right[group].mean())}
+        for group in groups
+    ]
+    error = sum(row["n"] * abs(row["confidence"] - row["right"]) for row in rows) / len(labels)
+    return {"n": len(labels), "expected_calibration_error": error, "groups": rows}
 
 
 def summary(report: Report) -> str:
@@ -74,6 +126,14 @@ def summary(report: Report) -> str:
             for digit, counts in zip(LABELS, report["confusion_matrix"], strict=True)
         ),
     ]
+    error = report["calibration"]["expected_calibration_error"]
+    lines += ["", f"its confidence is off by {error:.2%} (expected calibration error)"]
+    if "drawn" in report:
+        drawn = report["drawn"]
+        lines.append(
+            f"{drawn['accuracy']:.2%} of {drawn['n']} drawings by {drawn['writers']} unseen writers are read right "
+            f"(mean over writers {drawn['mean_over_writers']:.2%}, worst {drawn['worst_writer']:.2%})"
+        )
     if report["worst_mistakes"]:
         lines += ["", "worst mistakes (all of the first 50 in report.json and mistakes.png):"]
         lines += [

@@ -13,11 +13,12 @@ MISTAKES_A_ROW = 10
 
 
 def draw_pictures(folder: Path, history: dict[str, list[float]], report: Report, test: Digits) -> list[Path]:
-    """Write curves.png, confusion.png and mistakes.png into `folder`."""
+    """Write curves.png, confusion.png, mistakes.png and reliability.png into `folder`."""
     figures = {
         "curves.png": _curves(history),
         "confusion.png": _confusion(report),
         "mistakes.png": _mistakes(report, test),
+        "reliability.png": _reliability(report),
     }
     for name, figure in figures.items():
         figure.savefig(folder / name, dpi=120)
@@ -66,6 +67,32 @@ def _confusion(report: Report) -> Figure:
         ylabel="written",
         title=f"{report['accuracy']:.2%} of {report['n']} right",
     )
+    return figure
+
+
+def _reliability(report: Report) -> Figure:
+    figure = Figure(figsize=(5.2, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
+    examined = [(report["dataset"], report["calibration"])]
+    if "drawn" in report:
+        examined.append(("drawings by unseen writers", report["drawn"]["calibration"]))
+    for name, calibration in examined:
+        groups = calibration["groups"]
+        axes.plot(
+            [group["confidence"] for group in groups],
+            [group["right"] for group in groups],
+            marker="o",
+            markersize=4,
+            label=f"{name}: error {calibration['expected_calibration_error']:.2%}",
+        )
+    axes.set(
+        xlabel="confidence, in tenths of the answers",
+        ylabel="share that is right",
+        title="Can one trust its confidence?",
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left")
     return figure
 
 

@@ -17,7 +17,9 @@ def published_from(
     try:
         manifest = json.loads((shared_dir / "manifest.json").read_text(encoding="utf-8"))
         same_recipe = all(manifest["training"][name] == value for name, value in recipe.items())
-        same_data = all(manifest["data"][part]["sha256"] == source["sha256"] for part, source in data.items())
+        same_data = {part: source["sha256"] for part, source in manifest["data"].items()} == {
+            part: source["sha256"] for part, source in data.items()
+        }
         whole = all(sha256(shared_dir / name) == facts["sha256"] for name, facts in manifest["files"].items())
         return str(manifest["version"]) if same_recipe and same_data and whole else None
     except (OSError, ValueError, KeyError, TypeError):

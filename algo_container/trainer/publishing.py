@@ -20,7 +20,10 @@ from trainer.errors import PublishError
 from trainer.json_text import to_json_text
 
 SCHEMA_VERSION = 1
-ARTEFACTS = ("model.json", "model.h5")
+# The pair, and beside it how to tell what is no digit.
+ARTEFACTS = ("model.json", "model.h5", "is_digit.json")
+# Chosen on letters of fonts and on the digits of six writers: lower, clumsy letters pass; higher, hasty digits do not.
+MIN_DIGIT_PROBABILITY = 0.8
 # Kernels of another runtime add up in another order; what they agree on is far closer than any two digits.
 PROBE_TOLERANCE = 1e-3
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
@@ -28,6 +31,7 @@ INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 def publish(
     model: keras.Model,
+    is_digit: keras.layers.Dense,
     shared_dir: Path,
     test: Digits,
     facts: Mapping[str, object],
@@ -35,11 +39,12 @@ def publish(
 ) -> str:
     """Publish `model` in `shared_dir` and return its version.
 
+    is_digit: the layer that makes the log-odds of being a digit from what reaches the model's last layer;
     facts: the manifest's metrics, training and data; write_extras: adds what people look at to the version's folder.
     Raises PublishError if the folder cannot be written or the model does not read back as it was; what was
     published before then stays as it is.
     """
-    probe = make_probe(model, test)
+    probe = make_probe(model, is_digit, test)
     try:
         with _only_publisher(shared_dir):
             versions = shared_dir / "versions"
@@ -47,7 +52,7 @@ def publish(
                 shutil.rmtree(leftover)
             partial = versions / f".partial-{os.getpid()}"
             partial.mkdir(parents=True)
-            _write_model(model, partial)
+            _write_model(model, is_digit, partial)
             _check_read_back(partial, probe)
             version = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{sha256(partial / 'model.h5')[:8]}"
             manifest = _manifest(version, partial, probe, facts)
@@ -75,14 +80,16 @@ def check_writable(shared_dir: Path) -> None:
         raise _not_written(shared_dir, error) from error
 
 
-def make_probe(model: keras.Model, test: Digits) -> dict[str, object]:
+def make_probe(model: keras.Model, is_digit: keras.layers.Dense, test: Digits) -> dict[str, object]:
     """Take the first test row of every digit and what the model makes of it, for a reader to compare with."""
     rows = [int(np.flatnonzero(test.labels == label)[0]) for label in LABELS]
     pixels = test.pixels[rows]
-    outputs = model.predict(normalise(pixels), verbose=0)
+    both = keras.Model(model.inputs, [model.outputs[0], keras.ops.sigmoid(is_digit(model.layers[-1].input))])
+    outputs, digit_probabilities = both.predict(normalise(pixels), verbose=0)
     return {
         "inputs": pixels.reshape(len(rows), -1).tolist(),
         "outputs": [[round(float(value), 6) for value in row] for row in outputs],
+        "is_digit": [round(float(value), 6) for value in digit_probabilities[:, 0]],
         "tolerance": PROBE_TOLERANCE,
     }
 
@@ -111,11 +118,14 @@ def _manifest(version: str, folder: Path, probe: dict[str, object], facts: Mappi
     }
 
 
-def _write_model(model: keras.Model, folder: Path) -> None:
+def _write_model(model: keras.Model, is_digit: keras.layers.Dense, folder: Path) -> None:
     (folder / "model.json").write_text(model.to_json(), encoding="utf-8")
     # This form, not save_weights(): Keras 3 reads its own weights file under no name but `*.weights.h5`.
     absl.logging.set_verbosity(absl.logging.ERROR)  # Keras warns that HDF5 is its older form; readers of it are many
     model.save(folder / "model.h5", include_optimizer=False)
+    kernel, bias = (keras.ops.convert_to_numpy(weights).ravel() for weights in (is_digit.kernel, is_digit.bias))
+    test = {"weights": kernel.tolist(), "bias": float(bias[0]), "min_probability": MIN_DIGIT_PROBABILITY}
+    (folder / "is_digit.json").write_text(to_json_text(test), encoding="utf-8")
 
 
 def _check_read_back(folder: Path, probe: dict[str, object]) -> None:

@@ -14,6 +14,7 @@ class Settings:
     """The choices of one training run."""
 
     data_dir: Path
+    strokes: Path | None
     shared_dir: Path
     epochs: int
     batch_size: int
@@ -47,8 +48,15 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         help="folder with train.csv and test.csv (also .csv.gz, mnist_train.csv, mnist_test.csv), "
         "which are fetched if absent [DATA_DIR] (default: the folder of --out)",
     )
+    parser.add_argument(
+        "--strokes",
+        type=Path,
+        default=environment.get("STROKES") or None,
+        help="file of pen strokes to learn from as well, JSON lines, plain or .gz; `uci` fetches 7,494 digits by 30 "
+        "writers from the UCI repository, which an unattended training does without if it must [STROKES]",
+    )
     option("--out", "SHARED_DIR", Path, PROJECT_SHARED_DIR, "folder in which the model is published")
-    option("--epochs", "EPOCHS", _whole(1), 20, "passes over the training rows")
+    option("--epochs", "EPOCHS", _whole(1), 30, "passes over the training rows")
     option("--batch-size", "BATCH_SIZE", _whole(1), 128, "rows a training step")
     option("--seed", "SEED", _whole(0), 1, "same seed, same machine: same model")
     option("--min-accuracy", "MIN_ACCURACY", _share(1.0), 0.98, "publish nothing below this accuracy on the test rows")
@@ -69,6 +77,7 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
     chosen = parser.parse_args(arguments)
     return Settings(
         data_dir=getattr(chosen, "data", chosen.out),
+        strokes=chosen.strokes,
         shared_dir=chosen.out,
         epochs=chosen.epochs,
         batch_size=chosen.batch_size,

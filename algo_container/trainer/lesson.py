@@ -1,0 +1,96 @@
+"""One training step: vary pictures, draw strokes, and teach the network both which digit and whether it is one."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from trainer.augmentation import choose_pens, vary_pictures, vary_strokes
+from trainer.fused import drop_normalise_pool
+from trainer.rendering import render
+from trainer.strokes import NOT_A_DIGIT
+
+# How much the second question, "is it a digit?", counts beside the first, "which?".
+IS_DIGIT_WEIGHT = 0.3
+
+
+class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
+    """The network in training, with a second small output on its Dense 256: the log-odds of being a digit at all.
+
+    `fit` takes what `Steps` gives; `evaluate` takes pictures and labels as the network itself does. The step computes
+    what Keras' own would, with the fused blocks of `fused.py`. Both outputs learn together, so that the 256 features
+    also tell digits from the rest.
+    """
+
+    def __init__(self, network: keras.Sequential, seed: int) -> None:
+        super().__init__()
+        self.network = network
+        self.is_digit = keras.layers.Dense(1, name="is_digit")
+        self.is_digit.build((None, network.layers[-2].units))
+        self._seed = seed
+        self._loss = keras.metrics.Mean(name="loss")
+        self._accuracy = keras.metrics.Mean(name="accuracy")
+
+    def call(self, pictures: tf.Tensor) -> tf.Tensor:
+        """Answer as the network does."""
+        return self.network(pictures, training=False)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """What `fit` and `evaluate` report: loss and accuracy over the digits."""
+        return [self._loss, self._accuracy]
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:  # noqa: ANN401 # as Keras hands it over
+        """Teach one step of `Steps`."""
+        (pictures, points, pen), labels = data
+        seeds = tf.random.split(tf.stack([self._seed, tf.cast(self.optimizer.iterations.value, tf.int32)]), 3)
+        pictures = vary_and_draw(pictures, points, pen, seeds[0])
+        is_digit = labels != NOT_A_DIGIT
+        with tf.GradientTape() as tape:
+            logits, digit_logits = self._answer(pictures, seeds[1], seeds[2])
+            of_digits = tf.boolean_mask(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), logits), is_digit
+            )
+            which = tf.reduce_mean(of_digits)
+            whether = tf.reduce_mean(
+                tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(is_digit, tf.float32), digit_logits)
+            )
+            loss = which + IS_DIGIT_WEIGHT * whether
+        variables = self.trainable_variables
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        self.optimizer.apply(gradients, variables)
+        self._report(which, tf.boolean_mask(logits, is_digit), tf.boolean_mask(labels, is_digit))
+        return dict(self.get_metrics_result())
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:  # noqa: ANN401 # as above
+        """Examine the network on pictures and labels."""
+        pictures, labels = data
+        probabilities = self(pictures)
+        losses = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
+        self._report(tf.reduce_mean(losses), probabilities, tf.cast(labels, tf.int32))
+        return dict(self.get_metrics_result())
+
+    def _answer(self, x: tf.Tensor, *seeds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return logits (n, 10) and the log-odds of being a digit (n,), as in training: with dropout."""
+        layers = self.network.layers
+        for convolution, norm, seed in zip(layers[0:8:4], layers[2:8:4], seeds, strict=True):
+            convolved = tf.nn.conv2d(x, convolution.kernel.value, 1, convolution.padding.upper())
+            x, mean, variance = drop_normalise_pool(convolved, convolution.bias.value, norm, seed)
+            for moving, current in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
+                moving.assign(moving.value * norm.momentum + current * (1 - norm.momentum))
+        features = layers[9](layers[8](x))
+        logits = tf.matmul(features, layers[10].kernel.value) + layers[10].bias.value
+        return logits, self.is_digit(features)[:, 0]
+
+    def _report(self, loss: tf.Tensor, answers: tf.Tensor, labels: tf.Tensor) -> None:
+        count = tf.cast(tf.size(labels), tf.float32)
+        self._loss.update_state(loss, count)
+        self._accuracy.update_state(tf.cast(tf.equal(tf.argmax(answers, 1, tf.int32), labels), tf.float32))
+
+
+@tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
+def vary_and_draw(pictures: tf.Tensor, points: tf.Tensor, pen: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Turn a step of `Steps` into pictures float32 (n + m, 28, 28, 1), no two epochs alike."""
+    seeds = tf.random.split(seed, 3)
+    drawn = render(vary_strokes(points, seeds[0]), pen, *choose_pens(tf.shape(points)[0], seeds[1]))
+    return tf.concat([vary_pictures(pictures, seeds[2]), drawn], 0)
