@@ -1,7 +1,10 @@
 """Bring ink into the form that MNIST's digits have; nothing else in the project does this."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from digit_ui.problems import Problem
 
@@ -13,6 +16,23 @@ CENTRE = 14
 MIN_CONTRAST = 32
 # Of the strongest ink. What is fainter is not part of the digit.
 CROP_SHARE = 0.15
+# A piece apart from the largest one is a slip of the pointer or a speck on the paper if its longer side is below this
+# share of the largest piece's longer side; no digit has a dot.
+SPECK_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The way from ink to the network's input, each a grey picture with bright ink.
+
+    ink: float32 (height, width) in 0..1, faint parts and specks removed; cropped: to the ink; fitted: into 20 x 20;
+    centred: uint8 (28, 28), what the network sees.
+    """
+
+    ink: np.ndarray
+    cropped: np.ndarray
+    fitted: np.ndarray
+    centred: np.ndarray
 
 
 def to_network_input(ink: np.ndarray) -> np.ndarray:
@@ -22,11 +42,36 @@ def to_network_input(ink: np.ndarray) -> np.ndarray:
     Raises Problem 422 "nothing is drawn" if there is no ink.
     Source: the description of MNIST by LeCun, Cortes and Burges.
     """
+    return steps_to_network_input(ink).centred
+
+
+def steps_to_network_input(ink: np.ndarray) -> Steps:
+    """Do what `to_network_input` does and keep every step of it. Raises the same Problem."""
     strongest = float(ink.max())
     if strongest < MIN_CONTRAST:
         raise Problem(422, "nothing_drawn", "nothing is drawn")
-    ink = np.where(ink < CROP_SHARE * strongest, 0, ink / strongest)
-    return _centre(_fit(_crop(ink)))
+    cleaned = _without_specks(np.where(ink < CROP_SHARE * strongest, 0, ink))
+    cleaned = cleaned / cleaned.max()
+    cropped = _crop(cleaned)
+    fitted = _fit(cropped)
+    return Steps(cleaned, cropped, fitted, _centre(fitted))
+
+
+def _without_specks(ink: np.ndarray) -> np.ndarray:
+    pieces, count = ndimage.label(ink, structure=np.ones((3, 3)))
+    if count < 2:
+        return ink
+    longer_sides = np.array(
+        [max(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in _boxes(pieces)]
+    )
+    specks = longer_sides < SPECK_SHARE * longer_sides.max()
+    kept: np.ndarray = np.where(np.concatenate([[True], specks])[pieces], 0, ink)
+    return kept
+
+
+def _boxes(pieces: np.ndarray) -> list[tuple[slice, slice]]:
+    boxes: list[tuple[slice, slice]] = ndimage.find_objects(pieces)
+    return boxes
 
 
 def _crop(ink: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from conftest import DIGIT_STROKES, draw, encode
 from digit_ui.picture import ink_of_picture, ink_of_strokes
 from digit_ui.preprocessing import BOX, CENTRE, to_network_input
 from digit_ui.problems import Problem
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 
 def pixels_of(image: Image.Image) -> np.ndarray:
@@ -72,11 +72,62 @@ def test_a_dot_and_a_straight_line_can_be_drawn():
 
 
 def test_blank_pictures_and_faint_noise_are_nothing_drawn():
-    noise = np.random.default_rng(0).normal(200, 5, (100, 100)).clip(0, 255).astype(np.uint8)
-    for image in (Image.new("L", (100, 100), 255), Image.new("L", (100, 100), 0), Image.fromarray(noise)):
+    noises = [
+        Image.fromarray(np.random.default_rng(0).normal(180, strength, (280, 280)).clip(0, 255).astype(np.uint8))
+        for strength in (1, 5, 12)
+    ]
+    for image in (Image.new("L", (100, 100), 255), Image.new("L", (100, 100), 0), *noises):
         with pytest.raises(Problem, match="nothing is drawn") as refused:
             pixels_of(image)
         assert refused.value.status == 422
+
+
+def lit_from_one_side(image: Image.Image) -> Image.Image:
+    light = np.linspace(0.7, 1.1, 280)[np.newaxis] * np.linspace(1.1, 0.8, 280)[:, np.newaxis]
+    return Image.fromarray((np.asarray(image) * 0.7 * light).clip(0, 255).astype(np.uint8))
+
+
+def grainy(image: Image.Image) -> Image.Image:
+    grain = np.random.default_rng(0).normal(0, 8, (280, 280))
+    return Image.fromarray((120 + np.asarray(image) * 0.3 + grain).clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("damage", [lit_from_one_side, grainy])
+@pytest.mark.parametrize("digit", range(10))
+def test_uneven_light_and_grain_are_no_ink(digit, damage):
+    clean, damaged = pixels_of(draw(digit)).astype(int), pixels_of(damage(draw(digit)))
+    shifts = [np.roll(clean, (down, right), (0, 1)) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+    assert min(np.abs(shifted - damaged).mean() for shifted in shifts) < 8
+
+
+def test_slips_of_the_pointer_and_specks_are_left_out():
+    image = draw(3)
+    slipped = image.copy()
+    ImageDraw.Draw(slipped).ellipse((20, 20, 34, 34), fill=0)
+    ImageDraw.Draw(slipped).point([(5, 200), (270, 9), (271, 9)], fill=0)
+    assert np.array_equal(pixels_of(slipped), pixels_of(image))
+
+
+def test_a_digit_in_several_pieces_stays_whole():
+    parts = Image.new("L", (280, 280), 255)
+    pen = ImageDraw.Draw(parts)
+    pen.line([(80, 60), (70, 130), (150, 130)], fill=0, width=14)
+    pen.line([(170, 60), (170, 240)], fill=0, width=14)
+    pixels = pixels_of(parts)
+    assert pixels[:, :12].max() > 200 and pixels[:, 16:].max() > 200
+
+
+def test_a_dot_alone_is_drawn():
+    dot = Image.new("L", (280, 280), 255)
+    ImageDraw.Draw(dot).ellipse((100, 100, 112, 112), fill=0)
+    assert pixels_of(dot).max() == 255
+
+
+def test_ink_that_reaches_the_rim_is_not_taken_for_paper():
+    scan = Image.new("L", (16, 16), 255)
+    ImageDraw.Draw(scan).ellipse((0, 0, 15, 15), outline=0, width=3)
+    ring = pixels_of(scan)
+    assert ring[13:15, 13:15].max() == 0 and ring[4:7, 13:15].max() > 200
 
 
 @pytest.mark.parametrize("digit", range(10))
