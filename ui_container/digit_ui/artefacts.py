@@ -4,13 +4,15 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from digit_ui.manifest import InputContract, Manifest, Probe
+from digit_ui.manifest import DigitTest, InputContract, Manifest, Probe
 
 FILE_NAMES = ("model.json", "model.h5")
 LABELS = list(range(10))
+Form = TypeVar("Form", bound=BaseModel)
 
 
 class ArtefactError(Exception):
@@ -23,13 +25,17 @@ class TransientError(ArtefactError):
 
 @dataclass(frozen=True)
 class Artefact:
-    """One model's two files. digest: SHA-256 over both, by which its converted form is cached."""
+    """One model's two files, and how it tells what is no digit, if it does.
+
+    digest: SHA-256 over both files, by which their converted form is cached.
+    """
 
     origin: str
     version: str
     folder: Path
     contract: InputContract
     probe: Probe | None
+    digit_test: DigitTest | None
     digest: str
 
     def paths(self) -> tuple[Path, Path]:
@@ -76,14 +82,7 @@ def candidates(shared_dir: Path, pretrained_dir: Path) -> Iterator[Candidate]:
 
 def _read_published(candidate: Candidate) -> Artefact:
     path = candidate.folder / "manifest.json"
-    try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise ArtefactError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(map(str, fault["loc"])) or "the file"
-        raise ArtefactError(f"{path}: {where}: {fault['msg']}; publish the model again") from error
+    manifest = _read_json(Manifest, path)
     if manifest.labels != LABELS:
         raise ArtefactError(f"{path}: labels are {manifest.labels}, expected {LABELS}")
     # The trainer keeps every version in a folder that it never touches again: no copy can be half-replaced there.
@@ -96,12 +95,31 @@ def _read_published(candidate: Candidate) -> Artefact:
                 f"{folder / name}: has {size_bytes} bytes and SHA-256 {digest[:12]}…, but its manifest says "
                 f"{facts.size_bytes} bytes and {facts.sha256[:12]}…; copy the file again or publish the model again"
             )
-    return Artefact(candidate.origin, manifest.version, folder, manifest.input, manifest.probe, pair_digest(folder))
+    return Artefact(
+        candidate.origin,
+        manifest.version,
+        folder,
+        manifest.input,
+        manifest.probe,
+        None if manifest.files.is_digit_json is None else _read_json(DigitTest, folder / "is_digit.json"),
+        pair_digest(folder),
+    )
 
 
 def _read_bare(candidate: Candidate) -> Artefact:
     digest = pair_digest(candidate.folder)
-    return Artefact(candidate.origin, f"own-{digest[:12]}", candidate.folder, InputContract(), None, digest)
+    return Artefact(candidate.origin, f"own-{digest[:12]}", candidate.folder, InputContract(), None, None, digest)
+
+
+def _read_json(form: type[Form], path: Path) -> Form:
+    try:
+        return form.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ArtefactError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        where = ".".join(map(str, fault["loc"])) or "the file"
+        raise ArtefactError(f"{path}: {where}: {fault['msg']}; publish the model again") from error
 
 
 def pair_digest(folder: Path) -> str:

@@ -1,6 +1,7 @@
 """The network in service: OpenVINO on the CPU, safe to call from several threads."""
 
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from digit_ui.manifest import Probe
 
 # A user's own pair has no probe; a softmax over any picture must still be one.
 SUM_TOLERANCE = 1e-3
+# For a model that brings no test of its own: below it the network prefers no digit to all the others together.
+MIN_CONFIDENCE = 0.5
 COMPILE_OPTIONS = {
     "PERFORMANCE_HINT": "LATENCY",
     # Left to itself OpenVINO takes bfloat16 or float16 where the processor has it, and the probe then tells another
@@ -19,21 +22,33 @@ COMPILE_OPTIONS = {
 }
 
 
+@dataclass(frozen=True)
+class Readings:
+    """What the model makes of n pictures.
+
+    probabilities: float32 (n, 10); digit_probabilities: float32 (n,); is_digit: bool (n,).
+    """
+
+    probabilities: np.ndarray
+    digit_probabilities: np.ndarray
+    is_digit: np.ndarray
+
+
 class Classifier:
     """One loaded model. `version` is what the answers name."""
 
-    def __init__(self, artefact: Artefact, xml: Path) -> None:
+    def __init__(self, artefact: Artefact, folder: Path) -> None:
         """Load and check the model. Raises ArtefactError if it does not compute what its trainer computed."""
-        try:
-            model = openvino.Core().compile_model(xml, "CPU", COMPILE_OPTIONS)
-        except RuntimeError as error:
-            raise ArtefactError(f"{xml}: OpenVINO cannot load it ({str(error).splitlines()[0]})") from error
         self.version = artefact.version
         self.origin = artefact.origin
         self.digest = artefact.digest
-        self._model = model
+        self._model = _Compiled(folder / "model.xml")
+        self._layers = _Compiled(folder / "layers.xml") if (folder / "layers.xml").exists() else None
         self._divisor = np.float32(artefact.contract.divisor)
-        self._local = threading.local()
+        self._digit_test = artefact.digit_test
+        if artefact.digit_test is not None:
+            self._weights = np.array(artefact.digit_test.weights, dtype=np.float32)
+            self._check_weights(artefact.version)
         if artefact.probe is not None:
             self._check_probe(artefact.probe, artefact.version)
         else:
@@ -41,24 +56,52 @@ class Classifier:
 
     def predict(self, pixels: np.ndarray) -> np.ndarray:
         """Return probabilities float32 (n, 10) for uint8 pixels (n, 28, 28), ink bright."""
-        request = getattr(self._local, "request", None)
-        if request is None:  # a request holds its own buffers, so each thread has one
-            request = self._local.request = self._model.create_infer_request()
-        x = (pixels.astype(np.float32) / self._divisor).reshape(-1, 28, 28, 1)
-        probabilities: np.ndarray = request.infer([x], share_inputs=True)[0].copy()
-        return probabilities
+        return self._model(self._scaled(pixels))["probabilities"]
+
+    def read(self, pixels: np.ndarray) -> Readings:
+        """Return what `predict` does and whether each of the pictures is a digit at all."""
+        outputs = self._model(self._scaled(pixels))
+        probabilities, test = outputs["probabilities"], self._digit_test
+        if test is None:
+            confidences = probabilities.max(axis=1)
+            return Readings(probabilities, confidences, confidences >= MIN_CONFIDENCE)
+        log_odds = outputs["embedding"] @ self._weights + np.float32(test.bias)
+        digit_probabilities = 1 / (1 + np.exp(-log_odds))
+        return Readings(probabilities, digit_probabilities, digit_probabilities >= test.min_probability)
+
+    def layers(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what each convolution makes of one picture, uint8 (28, 28): float32 (height, width, maps) by name."""
+        if self._layers is None:
+            return {}
+        return {name: maps[0] for name, maps in self._layers(self._scaled(pixels[np.newaxis])).items()}
+
+    def _scaled(self, pixels: np.ndarray) -> np.ndarray:
+        scaled: np.ndarray = (pixels.astype(np.float32) / self._divisor).reshape(-1, 28, 28, 1)
+        return scaled
+
+    def _check_weights(self, version: str) -> None:
+        size = self._model(np.zeros((1, 28, 28, 1), dtype=np.float32))["embedding"].shape[1]
+        if len(self._weights) != size:
+            raise ArtefactError(
+                f"model {version}: is_digit.json has {len(self._weights)} weights, "
+                f"but {size} values reach the last layer"
+            )
 
     def _check_probe(self, probe: Probe, version: str) -> None:
         pixels = np.array(probe.inputs, dtype=np.uint8).reshape(-1, 28, 28)
-        wanted = np.array(probe.outputs)
-        if len(wanted) != len(pixels):
-            raise ArtefactError(f"model {version}: its probe has {len(pixels)} inputs but {len(wanted)} outputs")
-        difference = float(np.abs(self.predict(pixels) - wanted).max())
-        if not difference <= probe.tolerance:  # also true for NaN
-            raise ArtefactError(
-                f"model {version}: its answers to the probe differ by {difference:.2g} from those of its trainer, "
-                f"expected at most {probe.tolerance:g}; it is not the network that was trained"
-            )
+        readings = self.read(pixels)
+        answers = [("outputs", np.array(probe.outputs), readings.probabilities)]
+        if probe.is_digit is not None:
+            answers.append(("is_digit", np.array(probe.is_digit), readings.digit_probabilities))
+        for name, wanted, got in answers:
+            if len(wanted) != len(pixels):
+                raise ArtefactError(f"model {version}: its probe has {len(pixels)} inputs but {len(wanted)} {name}")
+            difference = float(np.abs(got - wanted).max())
+            if not difference <= probe.tolerance:  # also true for NaN
+                raise ArtefactError(
+                    f"model {version}: its answers to the probe differ by {difference:.2g} from those of its trainer, "
+                    f"expected at most {probe.tolerance:g}; it is not the network that was trained"
+                )
 
     def _check_softmax(self, version: str) -> None:
         pixels = np.random.default_rng(0).integers(0, 256, (2, 28, 28), dtype=np.uint8)
@@ -66,3 +109,22 @@ class Classifier:
         in_range = np.isfinite(answers).all() and answers.min() >= 0
         if not in_range or np.abs(answers.sum(axis=1) - 1).max() > SUM_TOLERANCE:
             raise ArtefactError(f"model {version}: its outputs are no probabilities; end the network with softmax")
+
+
+class _Compiled:
+    """An OpenVINO model with named outputs. Raises ArtefactError if it cannot be loaded."""
+
+    def __init__(self, xml: Path) -> None:
+        try:
+            self.compiled = openvino.Core().compile_model(xml, "CPU", COMPILE_OPTIONS)
+        except RuntimeError as error:
+            raise ArtefactError(f"{xml}: OpenVINO cannot load it ({str(error).splitlines()[0]})") from error
+        self._names = [output.any_name for output in self.compiled.outputs]
+        self._local = threading.local()
+
+    def __call__(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        request = getattr(self._local, "request", None)
+        if request is None:  # a request holds its own buffers, so each thread has one
+            request = self._local.request = self.compiled.create_infer_request()
+        outputs = request.infer([x], share_inputs=True)
+        return {name: outputs[index].copy() for index, name in enumerate(self._names)}

@@ -13,13 +13,13 @@ from pathlib import Path
 from digit_ui.artefacts import Artefact, ArtefactError, TransientError, pair_digest
 
 # Part of the cache's key: raised when pair_reader.py writes another form, so that an old one is never read.
-FORM = 1
+FORM = 2
 TIMEOUT_S = 120
 KEPT_FORMS = 10
 
 
 def converted(artefact: Artefact, cache_dir: Path) -> Path:
-    """Return the folder that holds `artefact` as model.xml and model.bin, converting it if it is not cached.
+    """Return the folder that holds `artefact` in OpenVINO's form, converting it if it is not cached.
 
     Raises ArtefactError with the reader's own sentence if the pair is no model that can be served.
     """
@@ -49,7 +49,7 @@ def _read_pair(artefact: Artefact, work: Path) -> None:
     copies = [Path(shutil.copy(path, work)) for path in artefact.paths()]
     if pair_digest(work) != artefact.digest:
         raise ArtefactError(f"{artefact.folder}: the model changed while it was being read")
-    command = [sys.executable, "-m", "digit_ui.pair_reader", *map(str, copies), str(work / "model.xml")]
+    command = [sys.executable, "-m", "digit_ui.pair_reader", *map(str, copies), str(work)]
     package_parent = Path(__file__).resolve().parents[1]
     try:
         result = subprocess.run(  # noqa: S603 # our own module, with paths that no request chooses

@@ -8,6 +8,7 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
 Grey = Annotated[int, Field(ge=0, le=255)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class FileFacts(BaseModel):
@@ -18,10 +19,11 @@ class FileFacts(BaseModel):
 
 
 class Files(BaseModel):
-    """The two files of a model, by their names on disk."""
+    """The files of a model, by their names on disk."""
 
     model_json: FileFacts = Field(alias="model.json")
     model_h5: FileFacts = Field(alias="model.h5")
+    is_digit_json: FileFacts | None = Field(default=None, alias="is_digit.json")
 
 
 class InputContract(BaseModel):
@@ -33,11 +35,23 @@ class InputContract(BaseModel):
 
 
 class Probe(BaseModel):
-    """Pictures, and the probabilities that the trainer computed for them."""
+    """Pictures, the probabilities that the trainer computed for them, and those that each is a digit at all."""
 
     inputs: list[Annotated[list[Grey], Field(min_length=784, max_length=784)]] = Field(min_length=1, max_length=1000)
     outputs: list[Annotated[list[Share], Field(min_length=10, max_length=10)]] = Field(min_length=1, max_length=1000)
+    is_digit: list[Share] | None = None
     tolerance: Annotated[float, Field(gt=0, le=0.1)]
+
+
+class DigitTest(BaseModel):
+    """The form of is_digit.json: a second small output beside the ten.
+
+    The input of the model's last layer, times `weights`, plus `bias`, is the log-odds that a digit was drawn at all.
+    """
+
+    weights: list[Finite] = Field(min_length=1, max_length=65_536)
+    bias: Finite
+    min_probability: Annotated[float, Field(gt=0, lt=1)]
 
 
 class Manifest(BaseModel):
@@ -53,4 +67,9 @@ class Manifest(BaseModel):
 
     def expected(self) -> dict[str, FileFacts]:
         """Give each file's facts by its name on disk."""
-        return {"model.json": self.files.model_json, "model.h5": self.files.model_h5}
+        named = {
+            "model.json": self.files.model_json,
+            "model.h5": self.files.model_h5,
+            "is_digit.json": self.files.is_digit_json,
+        }
+        return {name: facts for name, facts in named.items() if facts is not None}

@@ -1,9 +1,12 @@
-"""A short-lived program: read model.json and model.h5 with Keras and write them as an OpenVINO model.
+"""A short-lived program: read model.json and model.h5 with Keras and write them as OpenVINO models.
 
-    python -m digit_ui.pair_reader model.json model.h5 out.xml
+    python -m digit_ui.pair_reader model.json model.h5 folder
+
+model.xml answers: ten probabilities, and beside them what reaches the last layer. layers.xml explains: what each
+convolution makes of the picture; a network without convolutions has none.
 
 It runs in a process of its own, so that neither Keras' memory nor a broken or hostile file reaches the server.
-Exit status 0: out.xml and out.bin are written; 1: the last line on standard error says what is wrong with the pair.
+Exit status 0: they are written; 1: the last line on standard error says what is wrong with the pair.
 """
 
 import json
@@ -40,8 +43,8 @@ def read_config(text: str) -> dict[str, Any]:
     return from_keras2(config)
 
 
-def convert(model_json: Path, model_h5: Path, out_xml: Path) -> None:
-    """Read the pair and write it for OpenVINO, with a free batch dimension. Raises PairError."""
+def convert(model_json: Path, model_h5: Path, folder: Path) -> None:
+    """Read the pair and write it for OpenVINO into `folder`, with a free batch dimension. Raises PairError."""
     config = read_config(model_json.read_text(encoding="utf-8"))
     os.environ.update(OPENVINO_KERAS)
     import h5py
@@ -59,22 +62,33 @@ def convert(model_json: Path, model_h5: Path, out_xml: Path) -> None:
         model.load_weights(model_h5)
     except Exception as error:
         raise PairError(f"model.h5 does not fit model.json: {_reason(error)}") from error
-    openvino.serialize(_trace(model), out_xml)
+    probabilities, last = model.outputs[0], model.layers[-1]
+    embedding = last.input if last.output is probabilities else probabilities
+    openvino.serialize(_trace(model, {"probabilities": probabilities, "embedding": embedding}), folder / "model.xml")
+    maps = {layer.name: layer.output for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
+    if maps:
+        openvino.serialize(_trace(model, maps), folder / "layers.xml")
 
 
-def _trace(model: Any) -> Any:  # noqa: ANN401 # Keras and OpenVINO come without types
-    """Record the model's forward pass for any batch size.
+def _trace(model: Any, outputs: dict[str, Any]) -> Any:  # noqa: ANN401 # Keras and OpenVINO come without types
+    """Record the forward pass to the named outputs for any batch size.
 
     Not model.export(): it records a batch of one, which Flatten writes into the graph as a constant, and a larger
     batch then fails or, worse, comes back wrong.
     """
+    import keras
     import openvino
     from keras.src.backend.openvino.core import OpenVINOKerasTensor
     from openvino import opset16
 
     pictures = opset16.parameter(openvino.PartialShape([-1, *INPUT_SHAPE]), openvino.Type.f32, name="pictures")
-    probabilities = model(OpenVINOKerasTensor(pictures.output(0)), training=False)
-    return openvino.Model([opset16.result(probabilities.output)], [pictures])
+    traced = keras.Model(model.inputs, outputs)(OpenVINOKerasTensor(pictures.output(0)), training=False)
+    results = []
+    for name, tensor in traced.items():
+        result = opset16.result(tensor.output)
+        result.output(0).tensor.set_names({name})
+        results.append(result)
+    return openvino.Model(results, [pictures])
 
 
 def _refuse_code(node: object) -> None:
@@ -110,10 +124,10 @@ def _reason(error: Exception) -> str:
 
 def main() -> int:
     """Run the program on its three arguments."""
-    model_json, model_h5, out_xml = map(Path, sys.argv[1:])
+    model_json, model_h5, folder = map(Path, sys.argv[1:])
     try:
         _limit()
-        convert(model_json, model_h5, out_xml)
+        convert(model_json, model_h5, folder)
     except PairError as error:
         print(_reason(error), file=sys.stderr)
         return 1

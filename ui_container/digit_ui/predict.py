@@ -5,9 +5,6 @@ from flask import Blueprint, Response, current_app, jsonify, request
 
 from digit_ui.drawing import DrawingBody, read_drawing, read_fields
 
-# Below it the network itself prefers no digit to all the others together.
-IS_DIGIT_MIN_CONFIDENCE = 0.5
-
 bp = Blueprint("predict", __name__)
 
 
@@ -16,14 +13,14 @@ def predict() -> Response:
     """Answer with the digit; `?input=1` adds the 28 x 28 picture (0-255) that the network saw."""
     drawing = read_drawing(*read_fields(request, DrawingBody))
     classifier = current_app.extensions["model"].get()
-    probabilities = classifier.predict(drawing.pixels[np.newaxis])[0]
+    readings = classifier.read(drawing.pixels[np.newaxis])
+    probabilities = readings.probabilities[0]
     digit = int(probabilities.argmax())
-    confidence = float(probabilities[digit])
     answer = {
         "digit": digit,
-        "confidence": round(confidence, 6),
+        "confidence": round(float(probabilities[digit]), 6),
         "probabilities": [round(float(value), 6) for value in probabilities],
-        "is_digit": confidence >= IS_DIGIT_MIN_CONFIDENCE,
+        "is_digit": bool(readings.is_digit[0]),
         "model_version": classifier.version,
     }
     if request.args.get("input") == "1":

@@ -98,7 +98,7 @@ class ModelInService:
             return
         folder = converted(artefact, self.settings.cache_dir)
         try:
-            classifier = Classifier(artefact, folder / "model.xml")
+            classifier = Classifier(artefact, folder)
         except ArtefactError:
             forget(folder)
             raise

@@ -63,14 +63,16 @@ def install_pair(folder: Path, pair: str = "keras-2.15", weights: str = "model.h
     return json.loads((PAIRS / pair / "expected.json").read_text())
 
 
-def write_manifest(folder: Path, version: str, probe: dict) -> Path:
-    """Describe the pair in `folder` as its trainer would."""
-    files = {
+def write_manifest(
+    folder: Path, version: str, probe: dict, files: tuple[str, ...] = ("model.json", "model.h5")
+) -> Path:
+    """Describe the model in `folder` as its trainer would."""
+    facts = {
         name: {
             "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
             "size_bytes": (folder / name).stat().st_size,
         }
-        for name in ("model.json", "model.h5")
+        for name in files
     }
     manifest = {
         "schema_version": 1,
@@ -78,7 +80,7 @@ def write_manifest(folder: Path, version: str, probe: dict) -> Path:
         "created_at": "2026-01-01T00:00:00Z",
         "input": {"shape": [28, 28, 1], "divisor": 255, "ink": "bright"},
         "labels": list(range(10)),
-        "files": files,
+        "files": facts,
         "probe": {"tolerance": 1e-3, **probe},
     }
     path = folder / "manifest.json"

@@ -49,6 +49,8 @@ def test_both_want_what_the_server_needs(key):
         ("input/ink", "dark"),
         ("files/model.h5", {}),
         ("files/model.json", {"sha256": "x", "size_bytes": 1}),
+        ("files/is_digit.json", {}),
+        ("probe/is_digit", [2]),
         ("probe/inputs", []),
         ("probe/inputs/0", [0] * 783),
         ("probe/inputs/0/5", 256),

@@ -27,7 +27,7 @@ def model(app):
 
 def load(folder, cache_dir) -> Classifier:
     artefact = Candidate("user's own pair", folder, has_manifest=False).read()
-    return Classifier(artefact, converted(artefact, cache_dir) / "model.xml")
+    return Classifier(artefact, converted(artefact, cache_dir))
 
 
 def edit_config(folder, change) -> None:
@@ -64,7 +64,7 @@ def test_a_pair_of_keras_3_is_served_without_a_manifest(tmp_path, cache_dir):
 def test_the_network_is_computed_in_single_precision_whatever_the_processor_offers(tmp_path, cache_dir):
     for name in ("model.json", "model.h5"):
         shutil.copy(PRETRAINED / name, (tmp_path / name))
-    precision = load(tmp_path, cache_dir)._model.get_property("INFERENCE_PRECISION_HINT")
+    precision = load(tmp_path, cache_dir)._model.compiled.get_property("INFERENCE_PRECISION_HINT")
     assert precision == openvino.Type.f32
 
 
