@@ -7,7 +7,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Sample
+from conftest import ROOT
 
 SCREENSHOTS = ROOT / "tests" / "screenshots"
 PHONE = {"width": 360, "height": 740}
@@ -74,38 +74,27 @@ def predict(page) -> str:
 
 
 def test_real_strokes_are_read_and_a_correction_reaches_the_store(page, server, samples):
-    right, wrong = None, None
-    for sample in samples:
-        digit = server.post("/predict", {"strokes": fitted(sample.strokes)})["digit"]
-        if digit == sample.label:
-            right = right or sample
-        else:
-            wrong = wrong or sample
-        if right and wrong:
-            break
-    assert isinstance(right, Sample) and isinstance(wrong, Sample)
-
-    draw(page, fitted(right.strokes))
-    assert predict(page) == f"Vous venez d'écrire un {right.label}"
+    first, second = samples[0], samples[1]
+    draw(page, fitted(first.strokes))
+    assert predict(page) == f"Vous venez d'écrire un {first.label}"
     page.get_by_role("button", name="Rafraîchir").click()
     assert page.locator("#sentence").inner_text() == "" and ink(page) == 0
 
-    draw(page, fitted(wrong.strokes))
-    sentence = predict(page)
-    answered = int(sentence[-1])
-    assert answered != wrong.label
-    page.locator("#label").fill(str(wrong.label))
+    draw(page, fitted(second.strokes))
+    answered = int(predict(page)[-1])
+    meant = (answered + 1) % 10
+    page.locator("#label").fill(str(meant))
     page.get_by_role("button", name="Submit").click()
     page.get_by_text("Merci !").wait_for()
     assert ink(page) == 0 and page.locator("#label").input_value() == ""
 
     (row,) = server.feedback()
-    assert (row["label"], row["digit"]) == (wrong.label, answered)
+    assert (row["label"], row["digit"]) == (meant, answered)
     assert row["model_version"] == server.get("/readyz")["model_version"]
     assert row["original_type"] == "application/json"
     with urllib.request.urlopen(server.url + "/feedback.csv") as response:
         table = list(csv.reader(io.TextIOWrapper(response)))
-    assert table[0][0] == "label" and table[-1][0] == str(wrong.label)
+    assert table[0][0] == "label" and table[-1][0] == str(meant)
     assert list(map(int, table[-1][1:])) == list(row["pixels"])
 
 
@@ -127,6 +116,49 @@ def test_what_is_no_digit_is_said_and_nothing_is_lost(page, server):
 def test_nothing_drawn_is_said(page):
     page.get_by_role("button", name="Prédire").click()
     page.get_by_text("Rien n'est dessiné").wait_for()
+
+
+LETTER = [[[60, 240], [140, 40], [220, 240]], [[90, 160], [190, 160]]]
+
+
+def test_a_letter_is_said_to_be_no_digit_and_still_gets_a_best_guess(page):
+    draw(page, LETTER)
+    assert predict(page).startswith("Cela ne ressemble pas à un chiffre ; au mieux à un ")
+    assert page.locator("#bars .best").count() == 1
+
+
+def test_why_is_told_only_when_somebody_asks_and_again_for_the_next_drawing(page):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/explain") else None)
+    assert not page.locator("#why-section").is_visible()
+    draw(page, SEVEN)
+    predict(page)
+    assert asked == [] and not page.locator("#why-body").is_visible()
+    page.get_by_text("Voir pourquoi").click()
+    page.locator("#why-body").wait_for(state="visible")
+    assert page.locator(".maps canvas").count() == 32 + 64
+    assert "Pour le 7 et contre le" in page.locator("#why-body").inner_text()
+    assert "1. convolution : 32 filtres, 24 × 24 points chacun" in page.locator("#why-body").aria_snapshot()
+    painted = page.evaluate(
+        """() => Array.from(document.querySelectorAll('#why-body [data-step], #why-body [data-evidence]'), (canvas) => {
+        const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+        return new Set(data).size; })"""
+    )
+    assert len(painted) == 6 and min(painted) > 2
+    draw(page, [[[100, 100], [101, 200]]])
+    assert not page.locator("#why-body").is_visible()
+    predict(page)
+    page.locator("#why-body").wait_for(state="visible")
+    assert len(asked) == 2
+
+
+def test_why_says_when_the_server_is_away(page, server):
+    draw(page, SEVEN)
+    predict(page)
+    page.route("**/explain", lambda route, _request: route.abort())
+    page.get_by_text("Voir pourquoi").click()
+    page.get_by_text("Le serveur ne répond pas").wait_for()
+    assert not page.locator("#why-body").is_visible()
 
 
 def test_the_answer_shows_bars_and_the_picture_that_the_network_saw(page):
@@ -330,3 +362,9 @@ def test_every_look_of_the_page_is_readable(browser, server, scheme, size, langu
         page.screenshot(path=SCREENSHOTS / f"{name}-answer.png", full_page=True)
         for selector in ("h1", "h2", "#predict", "#undo", "#submit", "#sentence", "#optional", "figcaption", "#switch"):
             assert contrast(page, selector) >= 4.5, selector
+        page.locator("#why summary").click()
+        page.locator("#why-body").wait_for(state="visible")
+        page.screenshot(path=SCREENSHOTS / f"{name}-why.png", full_page=True)
+        for selector in ("#why summary", "#why-body h3", ".steps li", "#why figcaption", ".layer-name", ".legend"):
+            assert contrast(page, selector) >= 4.5, selector
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

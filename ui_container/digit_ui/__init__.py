@@ -2,7 +2,7 @@
 
 from flask import Flask, Response
 
-from digit_ui import feedback, health, i18n, page, predict, problems
+from digit_ui import explain, feedback, health, i18n, page, predict, problems
 from digit_ui.database import FeedbackStore
 from digit_ui.serving import ModelInService
 from digit_ui.settings import Settings
@@ -24,7 +24,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["feedback"] = FeedbackStore(settings.database_url)
     problems.init_app(app)
     i18n.init_app(app)
-    for module in (page, predict, feedback, health):
+    for module in (page, predict, explain, feedback, health):
         app.register_blueprint(module.bp)
     app.after_request(_secure)
     return app

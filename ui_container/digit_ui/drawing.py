@@ -11,7 +11,7 @@ import numpy as np
 from flask import Request
 from pydantic import BaseModel, Field, ValidationError
 
-from digit_ui.picture import FORMATS, Strokes, ink_of_picture, ink_of_strokes, media_type_of
+from digit_ui.picture import FORMATS, ink_of_picture, ink_of_strokes, media_type_of
 from digit_ui.preprocessing import to_network_input
 from digit_ui.problems import Problem
 
@@ -70,22 +70,29 @@ def read_fields(request: Request, model: type[Body]) -> tuple[Body, bytes | None
 
 def read_drawing(body: DrawingBody, picture: bytes | None) -> Drawing:
     """Turn the fields of a request into a drawing. Raises Problem 400, 415 or 422 ("nothing is drawn")."""
+    ink, original, media_type = _read(body, picture)
+    return Drawing(original, media_type, to_network_input(ink))
+
+
+def read_ink(body: DrawingBody, picture: bytes | None) -> np.ndarray:
+    """Turn the fields of a request into ink: float32 (height, width), 0 to 255. Raises as `read_drawing` does."""
+    return _read(body, picture)[0]
+
+
+def _read(body: DrawingBody, picture: bytes | None) -> tuple[np.ndarray, bytes, str]:
+    """Give the ink, the drawing as it came, and its media type."""
     given = [name for name, value in (("image", body.image), ("strokes", body.strokes)) if value is not None]
     if picture is None and len(given) != 1:
         got = " and ".join(given) or "neither"
         raise Problem(400, "one_drawing", f"the request has {got}, expected either 'image' or 'strokes'")
     if body.strokes is not None:
-        return _from_strokes(body.strokes)
+        points = sum(map(len, body.strokes))
+        if points > MAX_POINTS:
+            raise Problem(422, "too_many_points", f"the strokes have {points} points, expected at most {MAX_POINTS}")
+        as_json = json.dumps(body.strokes, separators=(",", ":")).encode()
+        return ink_of_strokes(body.strokes), as_json, STROKES_MEDIA_TYPE
     data = picture if picture is not None else _from_data_url(body.image or "")
-    return Drawing(data, media_type_of(data), to_network_input(ink_of_picture(data)))
-
-
-def _from_strokes(strokes: Strokes) -> Drawing:
-    points = sum(map(len, strokes))
-    if points > MAX_POINTS:
-        raise Problem(422, "too_many_points", f"the strokes have {points} points, expected at most {MAX_POINTS}")
-    pixels = to_network_input(ink_of_strokes(strokes))
-    return Drawing(json.dumps(strokes, separators=(",", ":")).encode(), STROKES_MEDIA_TYPE, pixels)
+    return ink_of_picture(data), data, media_type_of(data)
 
 
 def _from_data_url(url: str) -> bytes:

@@ -21,11 +21,28 @@ def index() -> Response:
     return response
 
 
-def script_messages() -> dict[str, str]:
+def script_messages() -> dict[str, str | list[str]]:
     """Give the sentences that the page's script says; `{…}` is filled in by the script."""
     return {
         "answer": gettext("Vous venez d'écrire un {digit}"),
-        "unsure": gettext("Je ne suis pas sûr : peut-être un {digit}"),
+        "unsure": gettext("Je ne suis pas sûr : {digit} ou {second} ?"),
+        "notDigit": gettext("Cela ne ressemble pas à un chiffre ; au mieux à un {digit}"),
+        "explaining": gettext("Le réseau s'explique…"),
+        "for": gettext("parlait pour le {digit} et contre le {second}"),
+        "against": gettext("parlait contre le {digit} et pour le {second}"),
+        "evidence": gettext("Pour le {digit} et contre le {second}, c'est l'encre {place} qui a le plus compté."),
+        "places": [
+            gettext("en haut à gauche"),
+            gettext("en haut"),
+            gettext("en haut à droite"),
+            gettext("à gauche"),
+            gettext("au milieu"),
+            gettext("à droite"),
+            gettext("en bas à gauche"),
+            gettext("en bas"),
+            gettext("en bas à droite"),
+        ],
+        "layer": gettext("{position}. convolution : {count} filtres, {width} × {height} points chacun"),
         "reading": gettext("Lecture en cours…"),
         "nothingDrawn": gettext("Rien n'est dessiné : écrivez d'abord un chiffre dans le cadre."),
         "away": gettext("Le serveur ne répond pas. Votre dessin est conservé : réessayez dans un instant."),

@@ -9,6 +9,26 @@ export function fill(sentence, values) {
   return sentence.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
+/** Surer answers are given without naming the second best. */
+export const SURE = 0.8;
+
+/**
+ * Choose the sentence for an answer: it is a digit, it is one of two, or it looks like none.
+ * @param {{digit: number, confidence: number, probabilities: number[], is_digit: boolean}} answer
+ * @param {{answer: string, unsure: string, notDigit: string}} messages
+ */
+export function sentenceFor(answer, messages) {
+  const { digit, confidence, probabilities } = answer;
+  if (!answer.is_digit) return fill(messages.notDigit, { digit });
+  if (confidence >= SURE) return fill(messages.answer, { digit });
+  return fill(messages.unsure, { digit, second: secondBest(probabilities, digit) });
+}
+
+function secondBest(probabilities, digit) {
+  const others = probabilities.map((share, index) => (index === digit ? -1 : share));
+  return others.indexOf(Math.max(...others));
+}
+
 /** Write a share of 1 as a percentage without claiming certainty that rounding made. */
 export function percent(share) {
   if (share > 0.99 && share < 1) return (Math.floor(share * 1000) / 10).toFixed(1);

@@ -1,4 +1,4 @@
-/** The two questions that the page asks the server. */
+/** The questions that the page asks the server. */
 
 const TIMEOUT_MS = 10_000;
 
@@ -16,6 +16,12 @@ export class ApiError extends Error {
  * @param {import("./strokes.js").Stroke[]} strokes
  */
 export const predict = (strokes) => post("predict?input=1", { strokes });
+
+/**
+ * Ask why it is that digit.
+ * @param {import("./strokes.js").Stroke[]} strokes
+ */
+export const explain = (strokes) => post("explain", { strokes });
 
 /**
  * Say which digit was meant.

@@ -1,7 +1,8 @@
 /** The page: draw, predict, say what was meant. */
 
-import { fill, showBars, showSeen } from "./answer.js";
-import { giveFeedback, predict } from "./api.js";
+import { fill, sentenceFor, showBars, showSeen } from "./answer.js";
+import { explain, giveFeedback, predict } from "./api.js";
+import { showWhy } from "./why.js";
 import { mountPad } from "./pad.js";
 import { parseStrokes } from "./strokes.js";
 
@@ -9,6 +10,7 @@ const KEPT = "strokes";
 const byId = (id) => document.getElementById(id);
 const messages = JSON.parse(byId("messages").textContent);
 const [sentence, details, notice, label] = ["sentence", "details", "notice", "label"].map(byId);
+const [whySection, why, whyLine, whyBody] = ["why-section", "why", "why-line", "why-body"].map(byId);
 const [predictButton, undoButton, submitButton] = ["predict", "undo", "submit"].map(byId);
 
 let answer = null;
@@ -45,6 +47,10 @@ document.addEventListener("keydown", (event) => {
   if (!isUndo || event.target === label || pad.isEmpty()) return;
   event.preventDefault();
   undo();
+});
+
+why.addEventListener("toggle", () => {
+  if (why.open && whyBody.hidden) explainAnswer();
 });
 
 byId("feedback").addEventListener("submit", (event) => {
@@ -103,16 +109,33 @@ function startAgain(message) {
 function forgetAnswer() {
   answer = null;
   sentence.textContent = "";
-  details.hidden = true;
+  details.hidden = whySection.hidden = whyBody.hidden = true;
+}
+
+/** Only when somebody asks: it is a hundred times the work of an answer. */
+async function explainAnswer() {
+  const asked = drawingNumber;
+  whyLine.textContent = messages.explaining;
+  let line = "";
+  try {
+    const explanation = await explain(pad.strokes());
+    if (asked !== drawingNumber) return;
+    showWhy(whyBody, explanation, messages);
+    whyBody.hidden = false;
+  } catch (error) {
+    line = describe(error);
+  }
+  if (asked === drawingNumber) whyLine.textContent = line;
 }
 
 function showAnswer(received) {
   answer = received;
-  sentence.textContent = fill(received.is_digit ? messages.answer : messages.unsure, received);
+  sentence.textContent = sentenceFor(received, messages);
   showBars(byId("bars"), received, messages.bar);
   showSeen(byId("seen"), received.input);
   byId("version").textContent = fill(messages.version, { version: received.model_version });
-  details.hidden = false;
+  details.hidden = whySection.hidden = false;
+  if (why.open) explainAnswer();
 }
 
 /** Run `task` with `button` at rest and `line` saying so; say there what went wrong. */
