@@ -20,10 +20,10 @@ help: ## Show what can be made
 run: .venv/ui/.ready ## Start the app and print its address (PORT=5000, SHARED_DIR=folder)
 	CACHE_DIR="$${CACHE_DIR:-$(CURDIR)/.cache/models}" exec .venv/ui/bin/gunicorn --config ui_container/gunicorn.conf.py --pythonpath ui_container
 
-train: .venv/algo/.ready ## Train and publish (DATA=folder OUT=folder EPOCHS=20 MIN_ACCURACY=0.98 ...)
+train: .venv/algo/.ready ## Train and publish (DATA=folder STROKES=file OUT=folder EPOCHS=30 ...)
 	DATA_DIR="$${DATA:-$${DATA_DIR:-}}" SHARED_DIR="$${OUT:-$${SHARED_DIR:-}}" exec .venv/algo/bin/python algo_container/cnn_mnist.py
 
-pretrained: .venv/algo/.ready ## Make the shipped model again (DATA=folder with MNIST's CSVs), in .cache/pretrained
+pretrained: .venv/algo/.ready ## Make the shipped model again (DATA=folder with MNIST's CSVs STROKES=file), in .cache/pretrained
 	rm -rf .cache/pretrained
 	DATA_DIR="$${DATA:-$${DATA_DIR:-shared}}" SHARED_DIR=.cache/pretrained VALIDATION_SHARE=0 .venv/algo/bin/python algo_container/cnn_mnist.py
 
@@ -77,11 +77,26 @@ bench: .venv/ui/.ready ## Measure the server: start, memory, model time
 bench-reading: .venv/algo/.ready ## Measure how the training CSV is read (DATA=folder)
 	.venv/algo/bin/python benchmarks/reading.py "$${DATA:-shared}"
 
+bench-steps: .venv/algo/.ready ## Measure how long an epoch takes against plain `fit`
+	.venv/algo/bin/python benchmarks/steps.py
+
 bench-kernels: .venv/algo/.ready ## Compare kernel sizes on held-out training rows (DATA=folder)
 	.venv/algo/bin/python benchmarks/kernels.py "$${DATA:-shared}"
 
 bench-drawn: .venv/ui/.ready ## Measure the share of drawn digits that is read right (STROKES=file.jsonl.gz)
 	.venv/ui/bin/python benchmarks/drawn.py "$${STROKES:?a stroke file is needed: make bench-drawn STROKES=file.jsonl.gz}"
+
+bench-non-digits: .venv/ui/.ready ## Measure how much of what is no digit is refused (STROKES=file.jsonl.gz)
+	.venv/ui/bin/python benchmarks/non_digits.py "$${STROKES:?a stroke file is needed: make bench-non-digits STROKES=file.jsonl.gz}"
+
+bench-pictures: .venv/ui/.ready ## Measure what grey paper, shadow, grain, JPEG and specks cost (STROKES=file.jsonl.gz)
+	.venv/ui/bin/python benchmarks/pictures.py "$${STROKES:?a stroke file is needed: make bench-pictures STROKES=file.jsonl.gz}"
+
+bench-recipe: .venv/algo/.ready ## Measure each lever of the training alone (DATA=folder STROKES=file.jsonl.gz)
+	.venv/algo/bin/python benchmarks/recipe.py "$${DATA:-shared}" "$${STROKES:?a stroke file is needed}"
+
+cross-validation: .venv/algo/.ready ## Train the models that bench-drawn measures (DATA=folder STROKES=file.jsonl.gz EPOCHS=12)
+	.venv/algo/bin/python benchmarks/cross_validation.py "$${DATA:-shared}" "$${STROKES:?a stroke file is needed}"
 
 clean: ## Remove what the targets above have made, but not what is in shared/
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache
@@ -108,4 +123,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish check format lock translations bench bench-reading bench-kernels bench-drawn clean
+.PHONY: help run train pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish check format lock translations bench bench-reading bench-steps bench-kernels bench-drawn bench-non-digits bench-pictures bench-recipe cross-validation clean

@@ -5,7 +5,7 @@ import os
 import platform
 from pathlib import Path
 
-PACKAGES = ("keras", "openvino", "numpy", "pillow", "flask", "gunicorn")
+PACKAGES = ("keras", "openvino", "numpy", "pillow", "flask", "gunicorn", "tensorflow-cpu", "tensorflow")
 
 
 def describe_machine() -> dict[str, str | int]:
@@ -19,5 +19,13 @@ def describe_machine() -> dict[str, str | int]:
         "cores": os.cpu_count() or 0,
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in PACKAGES},
+        **{name: version for name in PACKAGES if (version := _version(name))},
     }
+
+
+def _version(name: str) -> str | None:
+    """Give a package's version; None where this environment does without it."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -37,7 +37,7 @@ from digit_ui.artefacts import Candidate
 from digit_ui.classifier import Classifier
 from digit_ui.conversion import converted
 artefact = Candidate("shipped model", Path("shared/pretrained"), has_manifest=True).read()
-classifier = Classifier(artefact, converted(artefact, Path(sys.argv[1])) / "model.xml")
+classifier = Classifier(artefact, converted(artefact, Path(sys.argv[1])))
 predict = classifier.predict
 """
 BASELINE_TIME = """
