@@ -1,5 +1,7 @@
 """Digits and things that are none are drawn: of every kind, the same for a seed, and as the network sees them."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -55,11 +57,13 @@ def test_things_that_are_no_digit_can_be_drawn(kind):
 
 
 def test_several_digits_stand_side_by_side():
-    bar = [[(0.0, 0.0), (0.0, 1.0)]]
+    box = [[(5.0, 0.0), (7.0, 4.0)]]
     rng = np.random.default_rng(0)
     for _ in range(50):
-        lefts = [line[0][0] for line in several(rng, [bar])]
-        assert len(lefts) in (2, 3) and np.ptp(np.diff(lefts)) < 1e-9
+        lines = several(rng, [box])
+        assert len(lines) in (2, 3)
+        for line, following in pairwise(lines):
+            assert line[0][0] < following[0][0] and line[1][0] - 0.1 < following[0][0]
 
 
 def test_non_digits_have_no_label_and_are_the_same_for_a_seed():
@@ -121,10 +125,11 @@ def test_a_step_mixes_every_kind_and_an_epoch_takes_every_scanned_digit(with_str
     assert not np.array_equal(first, steps[0][1])
 
 
-def test_a_step_of_few_rows_still_has_a_scanned_digit():
+def test_a_step_of_few_rows_still_has_one_of_every_kind():
     scanned = Part(np.zeros((40, 28, 28, 1), np.float32), np.arange(40) % 10)
-    (pictures, *_), labels = Steps(gather(scanned, None, [], seed=1), 1, seed=1)[0]
-    assert len(pictures) == len(labels) == 1
+    (pictures, points, _), labels = Steps(gather(scanned, DIGITS, SHAPES, seed=1), 1, seed=1)[0]
+    assert len(pictures) == 1 and len(points) == 3
+    assert (labels == NOT_A_DIGIT).tolist() == [False, False, False, True]
 
 
 def test_pictures_come_before_drawings_in_what_the_network_sees():

@@ -51,6 +51,21 @@ def test_values_statistics_and_gradients_are_those_of_the_plain_layers(norm, hei
         assert tf.convert_to_tensor(got).numpy() == pytest.approx(tf.convert_to_tensor(gradient).numpy(), abs=2e-3)
 
 
+def test_blank_paper_whose_values_are_all_alike_teaches_the_bias_as_the_plain_layers_do(norm):
+    convolved, weights = tf.zeros(SHAPE), np.random.default_rng(2).normal(0, 1, (6, 4, 2, CHANNELS)).astype(np.float32)
+    bias = keras.Variable(np.linspace(-1, 1, CHANNELS, dtype=np.float32))
+    gradients = []
+    for pooled_of in (
+        lambda: drop_normalise_pool(convolved, bias.value, norm, tf.constant(SEED))[0],
+        lambda: plain(convolved, bias.value, norm)[0],
+    ):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.sin(pooled_of()) * weights)
+        gradients.append(tf.convert_to_tensor(tape.gradient(loss, bias.value)).numpy())
+    assert np.abs(gradients[1]).max() > 0.1
+    assert gradients[0] == pytest.approx(gradients[1], abs=2e-3)
+
+
 def test_half_of_the_values_is_dropped_and_another_half_for_another_seed(norm):
     ones, bias = tf.ones(SHAPE), tf.zeros(CHANNELS)
     _, mean, _ = drop_normalise_pool(ones, bias, norm, tf.constant(SEED))

@@ -35,6 +35,7 @@ def test_data_are_looked_for_where_the_model_goes_unless_said_otherwise():
 @pytest.mark.parametrize(
     ("arguments", "environment", "message"),
     [
+        (["--seed", str(2**31)], {}, "expected a whole number from 0 to 2147483647"),
         (["--epochs", "0"], {}, "--epochs: '0', expected a whole number of 1 or more"),
         ([], {"EPOCHS": "many"}, "--epochs: 'many', expected a whole number"),
         (["--min-accuracy", "98"], {}, "--min-accuracy: '98', expected a number from 0 to 1.0"),

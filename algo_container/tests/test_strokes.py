@@ -56,8 +56,10 @@ FAULTS = {
     "no strokes": ({"label": 1}, "line 2: strokes are None"),
     "only empty strokes": ({**SEVEN, "strokes": [[], []]}, "line 2: strokes are"),
     "a point of three": ({**SEVEN, "strokes": [[[1, 2, 3]]]}, "line 2: a stroke is"),
-    "a point of text": ({**SEVEN, "strokes": [[["1", 2]]]}, "expected [[x, y], ...] with finite numbers"),
-    "NaN": ('{"label": 1, "strokes": [[[NaN, 1]]]}', "with finite numbers"),
+    "a point of text": ({**SEVEN, "strokes": [[["1", 2]]]}, "expected [[x, y], ...] with numbers up to 1000000"),
+    "NaN": ('{"label": 1, "strokes": [[[NaN, 1]]]}', "with numbers up to"),
+    "a number beyond floats": ('{"label": 1, "strokes": [[[1' + "0" * 400 + ", 1]]]}", "with numbers up to"),
+    "depth": ("[" * 100_000, "line 2 is not JSON"),
     "a number as writer": ({**SEVEN, "writer": 3}, "line 2: writer is 3"),
 }
 

@@ -237,7 +237,10 @@ def test_a_faulty_stroke_file_is_refused_before_tensorflow_starts(easy_data, tmp
     assert result.stderr.strip() == "cnn_mnist.py: strokes.jsonl: line 1: label is 11, expected a whole number 0-9"
 
 
-@pytest.mark.parametrize("manifest", [None, "{}", "[]", "torn"])
+FOREIGN = '{"version": "x", "training": {"epochs": 2}, "data": []}'
+
+
+@pytest.mark.parametrize("manifest", [None, "{}", "[]", "torn", FOREIGN])
 def test_unattended_it_trains_where_nothing_of_its_own_is_published(easy_data, tmp_path, manifest):
     if manifest is not None:
         (tmp_path / "manifest.json").write_text(manifest)

@@ -73,7 +73,9 @@ def _backward(
     scale = tf.math.rsqrt(variance + epsilon)
     of_beta = tf.reduce_sum(upstream, [0, 1, 2])
     of_gamma = tf.reduce_sum(upstream * (extremes - mean) * scale, [0, 1, 2])
-    unpooled = tf.where(tf.equal(kept, _repeat(extremes, kept)), _repeat(upstream, kept), 0.0)
+    # Blank paper gives four equal values: they share what MaxPooling would give to the first of them.
+    ties = tf.add_n([tf.cast(tf.equal(part, extremes), tf.float32) for part in _quarters(kept)])
+    unpooled = tf.where(tf.equal(kept, _repeat(extremes, kept)), _repeat(upstream / ties, kept), 0.0)
     of_kept = gamma * scale * (unpooled - of_beta / count - (kept - mean) * scale * of_gamma / count)
     of_convolved = tf.where(kept > 0, 2.0 * of_kept, 0.0)
     return of_convolved, tf.reduce_sum(of_convolved, [0, 1, 2]), of_gamma, of_beta
@@ -87,10 +89,14 @@ def _relu_dropped(convolved: tf.Tensor, bias: tf.Tensor, bits: tf.Tensor) -> tf.
 
 
 def _pool(x: tf.Tensor) -> tf.Tensor:
-    """Take the largest of every four, and nothing of an odd last row or column, as MaxPooling does."""
+    upper_left, upper_right, lower_left, lower_right = _quarters(x)
+    return tf.maximum(tf.maximum(upper_left, upper_right), tf.maximum(lower_left, lower_right))
+
+
+def _quarters(x: tf.Tensor) -> list[tf.Tensor]:
+    """Split every four into their places, and leave an odd last row or column out, as MaxPooling does."""
     x = x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2]
-    upper = tf.maximum(x[:, 0::2, 0::2], x[:, 0::2, 1::2])
-    return tf.maximum(upper, tf.maximum(x[:, 1::2, 0::2], x[:, 1::2, 1::2]))
+    return [x[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
 
 
 def _repeat(x: tf.Tensor, like: tf.Tensor) -> tf.Tensor:

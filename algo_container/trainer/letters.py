@@ -1,6 +1,7 @@
 """Letters and signs that no digit resembles, each in the ways in which people draw it.
 
-B, O, S, Z and the like are left out: drawn by hand they are digits as well.
+Those that do resemble one, such as B, D, G, I, J, L, O, P, Q, S, T, U, V, Y and Z, are left out: in some hand each is a
+digit as well.
 """
 
 from trainer.curves import Shape, arc, curve

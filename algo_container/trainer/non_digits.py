@@ -17,14 +17,14 @@ SHIFT = 0.015
 def draw_non_digits(count: int, seed: int, digits: Sequence[Drawing]) -> Strokes:
     """Draw so many; `digits` are single ones, of which several at once are made. The same seed gives the same ones."""
     rng = np.random.default_rng(seed)
-    shapes = []
-    for kind in rng.choice(4, count, p=(0.5, 0.2, 0.08, 0.22)):
-        if kind == 0:
-            shapes.append(by_hand(rng, letter(rng), LETTER_SHIFT))
-        else:
-            shape = (scribble, face)[kind - 1](rng) if kind < 3 else several(rng, digits)
-            shapes.append(by_hand(rng, shape, SHIFT))
-    return collect(shapes, [NOT_A_DIGIT] * count)
+    kinds = rng.choice(4, count, p=(0.5, 0.2, 0.08, 0.22))
+    return collect((_draw(rng, kind, digits) for kind in kinds), [NOT_A_DIGIT] * count)
+
+
+def _draw(rng: Rng, kind: int, digits: Sequence[Drawing]) -> Shape:
+    if kind == 0:
+        return by_hand(rng, letter(rng), LETTER_SHIFT)
+    return by_hand(rng, several(rng, digits) if kind == 3 else (scribble, face)[kind - 1](rng), SHIFT)
 
 
 def letter(rng: Rng) -> Shape:

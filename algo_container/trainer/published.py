@@ -6,6 +6,9 @@ from pathlib import Path
 
 from trainer.digest import sha256
 
+# The pair, and beside it how to tell what is no digit.
+ARTEFACTS = ("model.json", "model.h5", "is_digit.json")
+
 
 def published_from(
     shared_dir: Path, recipe: Mapping[str, object], data: Mapping[str, Mapping[str, object]]
@@ -20,7 +23,8 @@ def published_from(
         same_data = {part: source["sha256"] for part, source in manifest["data"].items()} == {
             part: source["sha256"] for part, source in data.items()
         }
+        complete = set(manifest["files"]) == set(ARTEFACTS)
         whole = all(sha256(shared_dir / name) == facts["sha256"] for name, facts in manifest["files"].items())
-        return str(manifest["version"]) if same_recipe and same_data and whole else None
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(manifest["version"]) if same_recipe and same_data and complete and whole else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # nothing published, not by us, or cut short: a training replaces it

@@ -18,10 +18,9 @@ from trainer.dataset import LABELS, PIXEL_MAX, SIDE, Digits, normalise
 from trainer.digest import sha256
 from trainer.errors import PublishError
 from trainer.json_text import to_json_text
+from trainer.published import ARTEFACTS
 
 SCHEMA_VERSION = 1
-# The pair, and beside it how to tell what is no digit.
-ARTEFACTS = ("model.json", "model.h5", "is_digit.json")
 # Chosen on letters of fonts and on the digits of six writers: lower, clumsy letters pass; higher, hasty digits do not.
 MIN_DIGIT_PROBABILITY = 0.8
 # Kernels of another runtime add up in another order; what they agree on is far closer than any two digits.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+MAX_SEED = 2**31 - 1  # TensorFlow's stateless generators take 32 bits
 PROJECT_SHARED_DIR = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -58,7 +59,7 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
     option("--out", "SHARED_DIR", Path, PROJECT_SHARED_DIR, "folder in which the model is published")
     option("--epochs", "EPOCHS", _whole(1), 30, "passes over the training rows")
     option("--batch-size", "BATCH_SIZE", _whole(1), 128, "rows a training step")
-    option("--seed", "SEED", _whole(0), 1, "same seed, same machine: same model")
+    option("--seed", "SEED", _whole(0, MAX_SEED), 1, "same seed, same machine: same model")
     option("--min-accuracy", "MIN_ACCURACY", _share(1.0), 0.98, "publish nothing below this accuracy on the test rows")
     option(
         "--validation-share",
@@ -88,10 +89,11 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
     )
 
 
-def _whole(least: int) -> Callable[[str], int]:
+def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and int(text) >= least):
-            raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number of {least} or more")
+        if not (text.isascii() and text.isdigit() and int(text) >= least and (most is None or int(text) <= most)):
+            limits = f"of {least} or more" if most is None else f"from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number {limits}")
         return int(text)
 
     return parse

@@ -25,8 +25,8 @@ class Sources:
     drawings: tuple[tuple[Strokes, float], ...]
 
     def drawn_rows(self, batch_size: int) -> list[int]:
-        """Give how many rows of each kind of drawings a step of `batch_size` rows takes."""
-        return [round(share * batch_size) for _, share in self.drawings]
+        """Give how many rows of each kind of drawings a step of `batch_size` rows takes; none too few."""
+        return [max(1, round(share * batch_size)) if share else 0 for _, share in self.drawings]
 
     def scanned_rows(self, batch_size: int) -> int:
         """Give how many scanned digits such a step takes; at least one."""
@@ -46,7 +46,7 @@ def gather(scanned: Part, strokes: Strokes | None, as_they_came: list[Drawing], 
 
 
 class Steps(keras.utils.PyDataset):  # type: ignore[misc] # Keras comes without types
-    """One epoch: every scanned digit once, in another order each time, with drawings of every kind beside it.
+    """One epoch: every scanned digit, in another order each time, with drawings of every kind beside them.
 
     A step is ((pictures, points, pen), labels): pictures float32 (n, 28, 28, 1); points and pen as in Strokes, m of
     them; labels int32 (n + m,), those of the pictures first.

@@ -18,6 +18,7 @@ from trainer.errors import DatasetError
 POINTS = 56
 # Of a drawing with more strokes the first ones are kept, so that each still has two points.
 MAX_STROKES = POINTS // 2
+MAX_COORDINATE = 1e6
 ANONYMOUS = "-"
 NOT_A_DIGIT = -1
 
@@ -57,7 +58,7 @@ def read_strokes(path: Path) -> tuple[Strokes, list[Drawing], dict[str, object]]
     writers: list[str] = []
     opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8") as lines:
+        with opener(path, "rt", encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     label, writer, drawing = _parse(line, f"{path.name}: line {number}")
@@ -78,11 +79,11 @@ def read_strokes(path: Path) -> tuple[Strokes, list[Drawing], dict[str, object]]
 
 
 def collect(drawings: Iterable[Drawing], labels: Sequence[int], writers: Sequence[str] | None = None) -> Strokes:
-    """Bring drawings into one form."""
-    forms = [resample(drawing) for drawing in drawings]
+    """Bring drawings into one form. They may come one by one: each is much larger before than after."""
+    points, pen = zip(*map(resample, drawings), strict=True)
     return Strokes(
-        np.stack([points for points, _ in forms]),
-        np.stack([pen for _, pen in forms]),
+        np.stack(points),
+        np.stack(pen),
         np.asarray(labels, dtype=np.int32),
         np.array(writers if writers is not None else [ANONYMOUS] * len(labels)),
     )
@@ -127,7 +128,7 @@ def split_by_writer(
 def _parse(line: str, where: str) -> tuple[int, str, Drawing]:
     try:
         entry = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError(f"{where} is not JSON ({error}), expected an object with label and strokes") from error
     if not isinstance(entry, dict):
         raise DatasetError(f"{where} is {line.strip()[:40]!r}, expected an object with label and strokes")
@@ -144,6 +145,8 @@ def _parse(line: str, where: str) -> tuple[int, str, Drawing]:
 def _stroke(stroke: Any, where: str) -> Stroke:  # noqa: ANN401 # whatever JSON can hold
     if isinstance(stroke, list) and all(isinstance(point, list) and len(point) == 2 for point in stroke):
         numbers = [value for point in stroke for value in point]
-        if all(type(value) in (int, float) and math.isfinite(value) for value in numbers):
+        if all(type(value) in (int, float) and abs(value) <= MAX_COORDINATE for value in numbers):
             return [(float(x), float(y)) for x, y in stroke]
-    raise DatasetError(f"{where}: a stroke is {str(stroke)[:40]}, expected [[x, y], ...] with finite numbers")
+    raise DatasetError(
+        f"{where}: a stroke is {str(stroke)[:40]}, expected [[x, y], ...] with numbers up to {MAX_COORDINATE:.0f}"
+    )

@@ -19,11 +19,12 @@ from trainer.sources import Sources, Steps
 
 PEAK_LEARNING_RATE = 2e-3
 WARM_UP_SHARE = 0.05
-# The published weights are a mean over about the last thousand steps, or twentieth of them in a short training.
+# The published weights are a moving average, in which a step's share falls to a third in so many steps.
 AVERAGED_STEPS = 1_000
 AVERAGED_SHARE = 0.05
 # As many rows as give every channel's mean and variance to three digits.
 STATISTICS_ROWS = 20_000
+VALIDATION_BATCH_SIZE = 1_000
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def fit(
             steps,
             epochs=epochs,
             validation_data=None if validation is None else (validation.x, validation.y),
+            validation_batch_size=VALIDATION_BATCH_SIZE,
             callbacks=[progress, stop],
             verbose=0,
         )

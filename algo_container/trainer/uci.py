@@ -9,12 +9,16 @@ import json
 import os
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 
 from unlzw3 import unlzw
 
+from trainer.dataset import LABELS
 from trainer.errors import DownloadError
+from trainer.strokes import NOT_A_DIGIT
 
 NAME = "uci"
 FILE_NAME = "pendigits_train.jsonl.gz"
@@ -25,6 +29,7 @@ DRAWINGS = 7_494
 BOX = 500
 TIMEOUT_S = 30
 MAX_BYTES = 50_000_000
+UNUSABLE = (OSError, HTTPException, zipfile.BadZipFile, zlib.error, NotImplementedError, KeyError, ValueError)
 
 
 def find_strokes(asked: Path, data_dir: Path) -> Path:
@@ -34,7 +39,7 @@ def find_strokes(asked: Path, data_dir: Path) -> Path:
     """
     if str(asked) != NAME:
         return asked
-    kept = data_dir / FILE_NAME
+    kept = data_dir / FILE_NAME  # whole if it is there: it is put there by a rename
     if not kept.exists():
         _keep(kept, "".join(json.dumps(entry) + "\n" for entry in _fetch()))
     return kept
@@ -45,14 +50,14 @@ def parse_unipen(text: str) -> Iterator[dict[str, object]]:
 
     A drawing is `.SEGMENT DIGIT`, `.COMMENT label writer number`, then pen-down blocks of `x y` lines.
     """
-    label, writer = -1, ""
+    label, writer = NOT_A_DIGIT, ""
     strokes: list[list[list[int]]] = []
     for line in text.splitlines():
         words = line.split()
         if line.startswith(".SEGMENT DIGIT"):
             if strokes:
                 yield {"label": label, "writer": writer, "strokes": strokes}
-            strokes = []
+            label, writer, strokes = NOT_A_DIGIT, "", []
         elif line.startswith(".COMMENT") and [word.isdigit() for word in words[1:4]] == [True] * 3:
             label, writer = int(words[1]), f"tra{words[2]}"
         elif line.startswith(".PEN_DOWN"):
@@ -68,13 +73,15 @@ def _fetch() -> list[dict[str, object]]:
         with urllib.request.urlopen(ADDRESS, timeout=TIMEOUT_S) as response:
             archive = zipfile.ZipFile(io.BytesIO(response.read(MAX_BYTES)))
         entries = list(parse_unipen(unlzw(archive.read(MEMBER)).decode("ascii")))
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+    except UNUSABLE as error:
         raise DownloadError(
             f"the pen strokes could not be fetched from the UCI repository ({error}); name a file with --strokes"
         ) from error
-    if len(entries) != DRAWINGS:
+    labelled = sum(entry["label"] in LABELS for entry in entries)
+    if not len(entries) == labelled == DRAWINGS:
         raise DownloadError(
-            f"the UCI repository's file has {len(entries)} drawings, expected {DRAWINGS}; name a file with --strokes"
+            f"the UCI repository's file has {len(entries)} drawings, {labelled} of them labelled, expected {DRAWINGS}; "
+            "name a file with --strokes"
         )
     return entries
 
@@ -85,4 +92,7 @@ def _keep(path: Path, text: str) -> None:
         partial.write_bytes(gzip.compress(text.encode(), mtime=0))
         os.replace(partial, path)
     except OSError as error:
-        raise DownloadError(f"{path}: the fetched pen strokes could not be written ({error.strerror})") from error
+        raise DownloadError(
+            f"{path}: the fetched pen strokes could not be written ({error.strerror}); make room or mend the folder's "
+            "permissions, or name a file with --strokes"
+        ) from error

@@ -1,0 +1,40 @@
+"""A lesson teaches both outputs, and its layers' statistics move as Keras would move them."""
+
+import keras
+import numpy as np
+import pytest
+from trainer.dataset import Part
+from trainer.lesson import Lesson
+from trainer.network import build_cnn
+from trainer.rendering import render
+from trainer.sources import Steps, gather
+from trainer.strokes import NOT_A_DIGIT
+from trainer.training import make_reproducible
+
+
+@pytest.fixture(scope="module")
+def taught() -> tuple[Lesson, Steps]:
+    """A lesson of a few dozen steps on drawn digits alone."""
+    make_reproducible(1)
+    blank = Part(np.zeros((600, 28, 28, 1), np.float32), np.zeros(600, np.uint8))
+    steps = Steps(gather(blank, None, [], seed=1), 64, seed=1)
+    lesson = Lesson(build_cnn(), seed=1)
+    lesson.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
+    lesson.fit(steps, epochs=12, verbose=0)
+    return lesson, steps
+
+
+def test_what_is_no_digit_gets_lower_odds_of_being_one(taught):
+    lesson, steps = taught
+    (_, points, pen), labels = steps[0]
+    labels = labels[-len(points) :]
+    pictures = render(points, pen, np.full(len(points), 2.5, np.float32), np.ones(len(points), np.float32))
+    features = keras.Model(lesson.network.inputs, lesson.network.layers[-2].output)
+    odds = np.asarray(lesson.is_digit(features(pictures)))[:, 0]
+    assert odds[labels != NOT_A_DIGIT].mean() > odds[labels == NOT_A_DIGIT].mean() + 0.5
+
+
+def test_the_statistics_of_batch_normalization_move(taught):
+    norm = taught[0].network.layers[2]
+    assert np.abs(np.asarray(norm.moving_mean)).max() > 0
+    assert np.abs(np.asarray(norm.moving_variance) - 1).max() > 0.1
