@@ -133,7 +133,9 @@ def _measure(path: Path) -> tuple[int, str]:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return file.tell(), digest
     except OSError as error:
-        raise ArtefactError(f"{path}: cannot be read ({error.strerror}); a model is the pair {FILE_NAMES}") from error
+        raise ArtefactError(
+            f"{path}: cannot be read ({error.strerror}); put it there or publish the model again"
+        ) from error
 
 
 def _stat_signature(path: Path) -> tuple[int, ...] | None:

@@ -41,7 +41,7 @@ class Classifier:
         """Load and check the model. Raises ArtefactError if it does not compute what its trainer computed."""
         self.version = artefact.version
         self.origin = artefact.origin
-        self.digest = artefact.digest
+        self.artefact = artefact
         self._model = _Compiled(folder / "model.xml")
         self._layers = _Compiled(folder / "layers.xml") if (folder / "layers.xml").exists() else None
         self._divisor = np.float32(artefact.contract.divisor)
@@ -55,7 +55,7 @@ class Classifier:
             self._check_softmax(artefact.version)
 
     def predict(self, pixels: np.ndarray) -> np.ndarray:
-        """Return probabilities float32 (n, 10) for uint8 pixels (n, 28, 28), ink bright."""
+        """Return probabilities float32 (n, 10) for pixels (n, 28, 28) of any type, 0 to 255, ink bright."""
         return self._model(self._scaled(pixels))["probabilities"]
 
     def read(self, pixels: np.ndarray) -> Readings:
@@ -80,11 +80,12 @@ class Classifier:
         return scaled
 
     def _check_weights(self, version: str) -> None:
-        size = self._model(np.zeros((1, 28, 28, 1), dtype=np.float32))["embedding"].shape[1]
+        embedding = self._model(np.zeros((1, 28, 28, 1), dtype=np.float32)).get("embedding")
+        size = 0 if embedding is None else embedding.shape[1]
         if len(self._weights) != size:
             raise ArtefactError(
-                f"model {version}: is_digit.json has {len(self._weights)} weights, "
-                f"but {size} values reach the last layer"
+                f"model {version}: is_digit.json has {len(self._weights)} weights, but {size} values reach the last "
+                "layer; publish the model again"
             )
 
     def _check_probe(self, probe: Probe, version: str) -> None:
@@ -92,6 +93,8 @@ class Classifier:
         readings = self.read(pixels)
         answers = [("outputs", np.array(probe.outputs), readings.probabilities)]
         if probe.is_digit is not None:
+            if self._digit_test is None:
+                raise ArtefactError(f"model {version}: its probe has is_digit, but its files have no is_digit.json")
             answers.append(("is_digit", np.array(probe.is_digit), readings.digit_probabilities))
         for name, wanted, got in answers:
             if len(wanted) != len(pixels):
@@ -99,8 +102,8 @@ class Classifier:
             difference = float(np.abs(got - wanted).max())
             if not difference <= probe.tolerance:  # also true for NaN
                 raise ArtefactError(
-                    f"model {version}: its answers to the probe differ by {difference:.2g} from those of its trainer, "
-                    f"expected at most {probe.tolerance:g}; it is not the network that was trained"
+                    f"model {version}: its answers to the probe differ by {difference:.2g} from those of its trainer "
+                    f"({name}), expected at most {probe.tolerance:g}; it is not the network that was trained"
                 )
 
     def _check_softmax(self, version: str) -> None:

@@ -38,11 +38,17 @@ def explain() -> Response:
                 for name, maps in classifier.layers(steps.centred).items()
             ],
             "evidence": {
-                "ink": np.round(evidence.of_ink, 3).tolist(),
-                "paper": np.round(evidence.of_paper, 3).tolist(),
+                "ink": _rounded(evidence.of_ink),
+                "paper": _rounded(evidence.of_paper),
             },
         }
     )
+
+
+def _rounded(values: np.ndarray) -> list[list[float]]:
+    # In double precision, or JSON would write 0.1 as 0.10000000149.
+    rows: list[list[float]] = np.round(values.astype(np.float64), 3).tolist()
+    return rows
 
 
 def _picture(grey: np.ndarray) -> dict[str, object]:

@@ -9,8 +9,10 @@ from digit_ui.preprocessing import SIDE
 
 # A pen's line is two to three pixels wide here: a smaller patch leaves it in one piece, a larger one takes several.
 PATCH_RADIUS_PX = 2.5
-# Below it a probability is as good as none; its logarithm would drown every other difference.
-FLOOR = 1e-9
+# Close to the least number of single precision: below it a probability comes out as 0, whose logarithm is none.
+FLOOR = 1e-37
+# A fixed size: for each new one the network would be prepared anew, and its buffers kept.
+CHUNK = 64
 # In pixels of full ink; what a smaller patch would do is not asked for.
 MIN_CHANGE = 0.5
 
@@ -42,14 +44,24 @@ def weigh(classifier: Classifier, pixels: np.ndarray) -> Evidence:
     # What a patch does not change needs no answer: most of the picture is blank, and a line's core is already ink.
     changes = [np.abs(changed - strength).sum(axis=(1, 2)) > MIN_CHANGE for changed in (erased, inked)]
     variants = np.concatenate([strength[np.newaxis], erased[changes[0]], inked[changes[1]]])
-    probabilities = classifier.predict(np.round(variants * 255))
-    second, digit = np.argsort(probabilities[0])[-2:]
-    log_odds = np.log(np.maximum(probabilities[:, digit], FLOOR) / np.maximum(probabilities[:, second], FLOOR))
+    probabilities = _predict(classifier, np.round(variants * 255))
+    digit = probabilities[0].argmax()
+    second = np.where(np.arange(probabilities.shape[1]) == digit, -1, probabilities[0]).argmax()
+    of_digit, of_second = (np.log(np.maximum(probabilities[:, which], FLOOR)) for which in (digit, second))
+    log_odds = of_digit - of_second
     falls = log_odds[0] - log_odds[1:]
     of_ink, of_paper = np.split(falls, [int(changes[0].sum())])
     return Evidence(
         int(digit), int(second), _spread(of_ink, changes[0], patches), _spread(of_paper, changes[1], patches)
     )
+
+
+def _predict(classifier: Classifier, variants: np.ndarray) -> np.ndarray:
+    """Ask in chunks of one size, the last one filled up with blank pictures."""
+    missing = -len(variants) % CHUNK
+    padded = np.concatenate([variants, np.zeros((missing, SIDE, SIDE), dtype=variants.dtype)])
+    answers = [classifier.predict(chunk) for chunk in np.split(padded, len(padded) // CHUNK)]
+    return np.concatenate(answers)[: len(variants)]
 
 
 def _patches() -> np.ndarray:
@@ -66,5 +78,5 @@ def _spread(falls: np.ndarray, changed: np.ndarray, patches: np.ndarray) -> np.n
     """Give each pixel the mean of the patches that lie over it."""
     weights = patches[changed]
     total = np.tensordot(falls, weights, 1)
-    spread: np.ndarray = total / np.maximum(patches.sum(axis=0), FLOOR)
+    spread: np.ndarray = total / np.maximum(patches.sum(axis=0), 1e-6)
     return spread.astype(np.float32)

@@ -39,7 +39,7 @@ class Probe(BaseModel):
 
     inputs: list[Annotated[list[Grey], Field(min_length=784, max_length=784)]] = Field(min_length=1, max_length=1000)
     outputs: list[Annotated[list[Share], Field(min_length=10, max_length=10)]] = Field(min_length=1, max_length=1000)
-    is_digit: list[Share] | None = None
+    is_digit: Annotated[list[Share], Field(min_length=1, max_length=1000)] | None = None
     tolerance: Annotated[float, Field(gt=0, le=0.1)]
 
 

@@ -28,9 +28,12 @@ def script_messages() -> dict[str, str | list[str]]:
         "unsure": gettext("Je ne suis pas sûr : {digit} ou {second} ?"),
         "notDigit": gettext("Cela ne ressemble pas à un chiffre ; au mieux à un {digit}"),
         "explaining": gettext("Le réseau s'explique…"),
-        "for": gettext("parlait pour le {digit} et contre le {second}"),
-        "against": gettext("parlait contre le {digit} et pour le {second}"),
+        "for": gettext("plaide en faveur du {digit} et contre le {second}"),
+        "against": gettext("plaide contre le {digit} et en faveur du {second}"),
         "evidence": gettext("Pour le {digit} et contre le {second}, c'est l'encre {place} qui a le plus compté."),
+        "noEvidence": gettext(
+            "Aucune partie de l'encre ne plaide, à elle seule, en faveur du {digit} et contre le {second}."
+        ),
         "places": [
             gettext("en haut à gauche"),
             gettext("en haut"),
@@ -42,7 +45,7 @@ def script_messages() -> dict[str, str | list[str]]:
             gettext("en bas"),
             gettext("en bas à droite"),
         ],
-        "layer": gettext("{position}. convolution : {count} filtres, {width} × {height} points chacun"),
+        "layer": gettext("Convolution {position} : {count} filtres, {width} × {height} points chacun"),
         "reading": gettext("Lecture en cours…"),
         "nothingDrawn": gettext("Rien n'est dessiné : écrivez d'abord un chiffre dans le cadre."),
         "away": gettext("Le serveur ne répond pas. Votre dessin est conservé : réessayez dans un instant."),

@@ -2,13 +2,14 @@
 
     python -m digit_ui.pair_reader model.json model.h5 folder
 
-model.xml answers: ten probabilities, and beside them what reaches the last layer. layers.xml explains: what each
-convolution makes of the picture; a network without convolutions has none.
+model.xml answers: ten probabilities and, where the network ends in a plain layer, what reaches that. layers.xml
+explains: what each convolution makes of the picture; a network without any has none.
 
 It runs in a process of its own, so that neither Keras' memory nor a broken or hostile file reaches the server.
 Exit status 0: they are written; 1: the last line on standard error says what is wrong with the pair.
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -21,6 +22,7 @@ from digit_ui.keras2 import from_keras2
 INPUT_SHAPE = (28, 28, 1)
 OUTPUTS = 10
 MAX_PARAMETERS = 50_000_000
+MAX_MAPS = 256
 MEMORY_BYTES = 8 * 2**30  # address space, of which Keras and OpenVINO reserve far more than they use
 # Layers that carry code of their own, or that look their code up by name when they are made.
 EXECUTABLE = ("Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer")
@@ -62,12 +64,29 @@ def convert(model_json: Path, model_h5: Path, folder: Path) -> None:
         model.load_weights(model_h5)
     except Exception as error:
         raise PairError(f"model.h5 does not fit model.json: {_reason(error)}") from error
-    probabilities, last = model.outputs[0], model.layers[-1]
-    embedding = last.input if last.output is probabilities else probabilities
-    openvino.serialize(_trace(model, {"probabilities": probabilities, "embedding": embedding}), folder / "model.xml")
-    maps = {layer.name: layer.output for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
-    if maps:
-        openvino.serialize(_trace(model, maps), folder / "layers.xml")
+    openvino.serialize(_trace(model, {"probabilities": model.outputs[0], **_embedding(model)}), folder / "model.xml")
+    with contextlib.suppress(Exception):  # a model that cannot be explained in full still answers
+        maps = {layer.name: layer.output for layer in model.layers if _is_shown(layer)}
+        if maps:
+            openvino.serialize(_trace(model, maps), folder / "layers.xml")
+
+
+def _embedding(model: Any) -> dict[str, Any]:  # noqa: ANN401 # Keras comes without types
+    """Name what reaches the last layer, if that is a list of numbers and the layer gives the answer."""
+    try:
+        last = model.layers[-1]
+        given, plain = last.input, last.output is model.outputs[0]
+    except (AttributeError, ValueError):  # a layer that is used twice has no one input
+        return {}
+    return {"embedding": given} if plain and len(getattr(given, "shape", ())) == 2 else {}
+
+
+def _is_shown(layer: Any) -> bool:  # noqa: ANN401 # as above
+    """Tell a convolution whose maps can be shown: rows, columns, then maps, and not too many of them."""
+    import keras
+
+    is_plain = isinstance(layer, keras.layers.Conv2D) and layer.data_format == "channels_last"
+    return is_plain and layer.filters <= MAX_MAPS
 
 
 def _trace(model: Any, outputs: dict[str, Any]) -> Any:  # noqa: ANN401 # Keras and OpenVINO come without types

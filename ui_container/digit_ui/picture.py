@@ -173,7 +173,8 @@ def _paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
         on_paper = distance <= max(PAPER_NOISE, 2 * float(np.median(distance)))
         plane, *_ = np.linalg.lstsq(design[on_paper], grey_of_rim[on_paper], rcond=None)
     paper: np.ndarray = (plane[0] + plane[1] * rows + plane[2] * columns).astype(np.float32)
-    return paper, MAD_TO_DEVIATION * float(np.median(np.abs(grey_of_rim - design @ plane)))
+    grain = MAD_TO_DEVIATION * float(np.median(np.abs(grey_of_rim - design @ plane)))
+    return paper, min(grain, PAPER_NOISE)  # a coarser rim is a pattern, a frame or ink, and no measure of grain
 
 
 def _above_grain(ink: np.ndarray, grain: float) -> np.ndarray:

@@ -89,12 +89,7 @@ class ModelInService:
 
     def _serve(self, candidate: Candidate) -> None:
         artefact = candidate.read()
-        current = self._classifier
-        if current is not None and (current.digest, current.version, current.origin) == (
-            artefact.digest,
-            artefact.version,
-            artefact.origin,
-        ):
+        if self._classifier is not None and self._classifier.artefact == artefact:
             return
         folder = converted(artefact, self.settings.cache_dir)
         try:

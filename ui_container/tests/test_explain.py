@@ -85,10 +85,28 @@ def test_bad_input_is_refused_as_by_predict(client):
     assert client.post("/explain", json={"strokes": []}).get_json(force=True)["code"] == "nothing_drawn"
 
 
-def test_it_asks_the_network_once_and_with_few_pictures(client, app):
+def test_it_asks_the_network_about_what_a_patch_changes_only_and_in_chunks_of_one_size(client, app):
     classifier = app.extensions["model"].get()
     asked = []
     counted = type("Counted", (), {"predict": lambda _, x: asked.append(len(x)) or classifier.predict(x)})()
     pixels = np.array(client.post("/predict?input=1", json=SEVEN).get_json()["input"], dtype=np.uint8)
     weigh(counted, pixels)
-    assert len(asked) == 1 and asked[0] <= 1 + 2 * 14 * 14
+    assert set(asked) == {64} and 3 <= len(asked) <= 6
+
+
+class SureOfEverything:
+    """Says 5 with all of the probability, whatever it sees."""
+
+    def predict(self, pixels):
+        return np.tile(np.eye(10)[5], (len(pixels), 1))
+
+
+def test_a_network_that_nothing_moves_has_no_evidence():
+    evidence = weigh(SureOfEverything(), np.full((28, 28), 255, dtype=np.uint8))
+    assert evidence.digit == 5 and evidence.second == 0
+    assert np.abs(evidence.of_ink).max() == 0
+
+
+def test_a_very_sure_answer_still_has_evidence(client):
+    explained = client.post("/explain", json={"strokes": DIGIT_STROKES[0]}).get_json()
+    assert np.abs(explained["evidence"]["ink"]).max() > 1

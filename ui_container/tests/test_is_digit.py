@@ -32,15 +32,18 @@ def test_the_published_test_decides(app, shared_dir):
     publish_test(shared_dir)
     assert ask(app)["is_digit"] is True
     publish_test(shared_dir, bias=1.0)  # a probability of 0.73
-    (shared_dir / "manifest.json").touch()
-    app.extensions["model"]._classifier = None
     assert ask(app)["is_digit"] is False
 
 
-def test_without_a_test_half_of_the_probability_decides(app, shared_dir):
+@pytest.mark.parametrize(("most", "is_digit"), [(0.49, False), (0.51, True)])
+def test_without_a_test_half_of_the_probability_decides(app, shared_dir, monkeypatch, most, is_digit):
     install_pair(shared_dir)
-    answer = ask(app)
-    assert answer["is_digit"] is (answer["confidence"] >= 0.5)
+    app.extensions["model"].refresh()
+    probabilities = np.full((1, 10), (1 - most) / 9, dtype=np.float32)
+    probabilities[0, 3] = most
+    outputs = {"probabilities": probabilities, "embedding": np.zeros((1, 8), dtype=np.float32)}
+    monkeypatch.setattr(app.extensions["model"].get(), "_model", lambda _: outputs)
+    assert ask(app)["is_digit"] is is_digit
 
 
 def test_the_probe_covers_the_test(app, shared_dir):
@@ -50,7 +53,11 @@ def test_the_probe_covers_the_test(app, shared_dir):
 
 
 FAULTS = {
-    "another probe": ({"probe": {"is_digit": [0.1]}}, "is_digit"),
+    "a probe of another length": ({"probe": {"is_digit": [0.1]}}, "inputs but 1 is_digit"),
+    "a probe of another test": (
+        {"probe": {"is_digit": [0.1] * 3}},
+        "differ by 0.78 from those of its trainer (is_digit)",
+    ),
     "a wrong size": ({"weights": [0.0]}, "has 1 weights"),
     "no number": ({"bias": float("nan")}, "is_digit.json: bias"),
     "no threshold": ({"min_probability": 1.0}, "is_digit.json: min_probability"),
@@ -72,4 +79,12 @@ def test_a_changed_file_is_refused_by_its_digest(app, shared_dir):
 
 def test_a_missing_file_is_named(app, shared_dir):
     (publish_test(shared_dir) / "is_digit.json").unlink()
-    assert "is_digit.json: cannot be read" in ask(app)["detail"]
+    detail = ask(app)["detail"]
+    assert "is_digit.json: cannot be read" in detail and "publish the model again" in detail
+
+
+def test_a_probe_for_a_test_that_is_not_there_is_refused(app, shared_dir):
+    folder = publish_test(shared_dir)
+    probe = json.loads((shared_dir / "manifest.json").read_text())["probe"]
+    shutil.copy(write_manifest(folder, "v1", {**probe, "is_digit": [0.9] * len(probe["inputs"])}), shared_dir)
+    assert "its probe has is_digit, but its files have no is_digit.json" in ask(app)["detail"]

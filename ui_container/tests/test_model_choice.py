@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import openvino
 import pytest
-from conftest import PAIRS, PRETRAINED, install_pair, publish, write_manifest
+from conftest import DIGIT_STROKES, PAIRS, PRETRAINED, install_pair, publish, write_manifest
 from digit_ui.artefacts import ArtefactError, Candidate
 from digit_ui.classifier import Classifier
 from digit_ui.conversion import converted
@@ -59,6 +59,39 @@ def test_a_pair_of_keras_3_is_served_without_a_manifest(tmp_path, cache_dir):
     probe = json.loads((PRETRAINED / "manifest.json").read_text())["probe"]
     pixels = np.array(probe["inputs"], dtype=np.uint8).reshape(-1, 28, 28)
     assert load(tmp_path, cache_dir).predict(pixels) == pytest.approx(np.array(probe["outputs"]), abs=1e-3)
+
+
+MODELS = """
+import sys, keras
+from keras import layers
+def classifier(name, **options):
+    return keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(4, 5, **options), layers.Flatten(),
+                             layers.Dense(10, activation="softmax")], name=name)
+def functional(make):
+    x = keras.Input((28, 28, 1))
+    return keras.Model(x, make(x))
+made = {
+    "nested": lambda: functional(classifier("inner")),
+    "ensemble": lambda: functional(lambda x: layers.Average()([classifier("a")(x), classifier("b")(x)])),
+    "without convolutions": lambda: keras.Sequential(
+        [keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")]),
+    "softmax apart": lambda: keras.Sequential(
+        [keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10), layers.Softmax()]),
+}[sys.argv[1]]()
+open(sys.argv[2] + "/model.json", "w").write(made.to_json())
+made.save(sys.argv[2] + "/model.h5", include_optimizer=False)
+"""
+
+
+@pytest.mark.parametrize("form", ["nested", "ensemble", "without convolutions", "softmax apart"])
+def test_networks_of_other_forms_answer_and_are_explained_as_far_as_they_can_be(app, shared_dir, form):
+    arguments = [sys.executable, "-c", MODELS, form, str(shared_dir)]
+    subprocess.run(arguments, check=True, capture_output=True, env={**os.environ, "KERAS_BACKEND": "openvino"})
+    app.extensions["model"].refresh()
+    assert app.extensions["model"].refusals == {}
+    for path in ("/predict", "/explain"):
+        answer = app.test_client().post(path, json={"strokes": DIGIT_STROKES[7]})
+        assert answer.status_code == 200 and answer.get_json()["model_version"].startswith("own-")
 
 
 def test_the_network_is_computed_in_single_precision_whatever_the_processor_offers(tmp_path, cache_dir):

@@ -57,7 +57,7 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_no_inline_script(visitor
     assert "default-src 'self'" in response.headers["Content-Security-Policy"]
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert "://" not in text_of(response)
-    for name in ("page.js", "pad.js", "strokes.js", "api.js", "answer.js", "page.css", "icon.svg"):
+    for name in ("page.js", "pad.js", "strokes.js", "api.js", "answer.js", "why.js", "page.css", "icon.svg"):
         with visitor.get(f"/static/{name}") as asset:
             assert asset.status_code == 200
             assert "://" not in asset.get_data(as_text=True).replace("http://www.w3.org/2000/svg", "")

@@ -108,6 +108,28 @@ def test_slips_of_the_pointer_and_specks_are_left_out():
     assert np.array_equal(pixels_of(slipped), pixels_of(image))
 
 
+def test_dots_within_the_drawing_are_part_of_it():
+    ring = Image.new("L", (280, 280), 255)
+    ImageDraw.Draw(ring).ellipse((60, 60, 220, 220), outline=0, width=14)
+    face = ring.copy()
+    for left in (105, 160):
+        ImageDraw.Draw(face).ellipse((left, 110, left + 14, 124), fill=0)
+    assert pixels_of(face)[10:14, 9:19].max() > 100 and pixels_of(ring)[10:14, 9:19].max() == 0
+
+
+def test_thousands_of_specks_cost_no_time_and_leave_the_digit():
+    image = draw(3)
+    pixels = np.asarray(image).copy()
+    pixels[::2, ::2] = np.minimum(pixels[::2, ::2], 100)
+    assert np.abs(pixels_of(Image.fromarray(pixels)).astype(int) - pixels_of(image)).mean() < 8
+
+
+def test_a_patterned_rim_is_no_grain():
+    image = np.asarray(draw(3)).copy()
+    image[0, ::2] = image[-1, ::2] = image[::2, 0] = image[::2, -1] = 150
+    assert pixels_of(Image.fromarray(image)).max() == 255
+
+
 def test_a_digit_in_several_pieces_stays_whole():
     parts = Image.new("L", (280, 280), 255)
     pen = ImageDraw.Draw(parts)

@@ -109,23 +109,25 @@ function startAgain(message) {
 function forgetAnswer() {
   answer = null;
   sentence.textContent = "";
+  if (whySection.contains(document.activeElement)) predictButton.focus(); // or the focus would be lost
   details.hidden = whySection.hidden = whyBody.hidden = true;
+  whyLine.textContent = "";
 }
 
 /** Only when somebody asks: it is a hundred times the work of an answer. */
 async function explainAnswer() {
   const asked = drawingNumber;
   whyLine.textContent = messages.explaining;
-  let line = "";
   try {
     const explanation = await explain(pad.strokes());
     if (asked !== drawingNumber) return;
-    showWhy(whyBody, explanation, messages);
+    // A newer model may have come into service since the answer: then both are asked for again.
+    if (explanation.model_version !== answer?.model_version) return predictButton.click();
+    whyLine.textContent = showWhy(whyBody, explanation, messages);
     whyBody.hidden = false;
   } catch (error) {
-    line = describe(error);
+    if (asked === drawingNumber) whyLine.textContent = describe(error);
   }
-  if (asked === drawingNumber) whyLine.textContent = line;
 }
 
 function showAnswer(received) {
