@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from folds import FOLDS, FOLDS_DIR, SEED, read_samples
+from folds import FOLDS, FOLDS_DIR, SEED, TUNED_ON_FOLD, read_samples, unseen_writers
 from machine import describe_machine
 from PIL import Image, ImageDraw
 
@@ -38,6 +38,7 @@ CANVAS_PX = 280
 SUPERSAMPLING = 4
 BOOTSTRAPS = 10_000
 CALIBRATION_GROUPS = 10
+ABOUT_NINE_IN_TEN = (0.8, 0.97)
 
 
 def main() -> None:
@@ -57,13 +58,18 @@ def main() -> None:
         parts = [(serve(chosen.shared), samples)]
     else:
         parts = [(serve(FOLDS_DIR / str(fold)), of_fold(samples, fold)) for fold in range(FOLDS)]
+        if sum(len(part) for _, part in parts) != len(samples):
+            sys.exit(
+                f"{chosen.strokes}: has writers that no fold's model was trained without: make cross-validation first"
+            )
     for client, part in parts:
         version = client.get("/readyz").get_json()["model_version"]
         print(f"model {version}: {len(part)} digits by {len({s['writer'] for s in part})} writers")
         for sample in part:
             forms["as pictures"].add(sample, client.post("/predict", json={"image": sample["png"]}).get_json())
             forms["as strokes"].add(sample, client.post("/predict", json={"strokes": sample["placed"]}).get_json())
-    result = {form: answers.report(form) for form, answers in forms.items()}
+    untuned = writers - set(unseen_writers(samples, TUNED_ON_FOLD))
+    result = {form: answers.report(form, untuned) for form, answers in forms.items()}
     if chosen.shared is None:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "drawn.json").write_text(json.dumps({"machine": describe_machine(), **result}, indent=1) + "\n")
@@ -135,14 +141,18 @@ class Answers:
         self.rights.append(right)
         self.kept.append(answer["is_digit"])
 
-    def report(self, form: str) -> dict:
-        """Print and return the shares of right answers with a 95 % bootstrap interval over writers, and the rest."""
+    def report(self, form: str, untuned: set[str]) -> dict:
+        """Print and return the shares of right answers with a 95 % bootstrap interval over writers, and the rest.
+
+        untuned: the writers on whom nothing was chosen.
+        """
         shares = np.array([statistics.mean(rights) for rights in self.by_writer.values()])
         resampled = np.random.default_rng(SEED).choice(shares, (BOOTSTRAPS, len(shares))).mean(axis=1)
         low, high = np.percentile(resampled, [2.5, 97.5])
         groups = self.reliability()
         error = sum(n * abs(said - was) for n, said, was in groups) / len(self.rights)
-        sure = np.array(self.confidences) >= 0.9
+        confidences = np.array(self.confidences)
+        about = (confidences >= ABOUT_NINE_IN_TEN[0]) & (confidences < ABOUT_NINE_IN_TEN[1])
         result = {
             "n": len(self.rights),
             "writers": len(shares),
@@ -150,9 +160,16 @@ class Answers:
             "mean_over_writers": float(shares.mean()),
             "mean_over_writers_ci95": [float(low), float(high)],
             "worst_writer": float(shares.min()),
+            "mean_over_writers_not_tuned_on": statistics.mean(
+                statistics.mean(rights) for writer, rights in self.by_writer.items() if writer in untuned
+            ),
             "kept_as_digits": statistics.mean(self.kept),
             "expected_calibration_error": error,
-            "right_of_those_at_0.9_or_more": float(np.array(self.rights)[sure].mean()),
+            "answers_at_about_0.9": {
+                "n": int(about.sum()),
+                "confidence": float(confidences[about].mean()),
+                "right": float(np.array(self.rights)[about].mean()),
+            },
             "reliability": [{"n": n, "confidence": said, "right": was} for n, said, was in groups],
             "errors_of_each_digit": {
                 str(digit): {
@@ -164,7 +181,9 @@ class Answers:
         print(
             f"{form}: {result['all_digits']:.2%} of {result['n']} digits; mean over {len(shares)} writers "
             f"{shares.mean():.2%} (95 % interval {low:.2%} to {high:.2%}; worst writer {shares.min():.2%}); "
-            f"{result['kept_as_digits']:.2%} kept as digits; calibration error {error:.2%}"
+            f"{result['kept_as_digits']:.2%} kept as digits; calibration error {error:.2%}; "
+            f"mean over the {len(untuned)} writers on whom nothing was chosen "
+            f"{result['mean_over_writers_not_tuned_on']:.2%}"
         )
         print("  most confused: " + ", ".join(f"{w} read as {r}: {n}" for (w, r), n in self.confusions.most_common(8)))
         return result

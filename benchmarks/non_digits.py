@@ -20,6 +20,7 @@ from machine import describe_machine
 from PIL import Image, ImageDraw, ImageFont
 
 LETTERS = "AEFHKMNRWX"
+OTHER_LETTERS = "CDGJLPQTUVY"  # never trained on, for in some hand each is a digit
 LETTERS_A_FOLD, OTHERS_A_FOLD = 200, 60
 HANDWRITING = (
     *("breip", "comic", "delphine", "dkg", "ecolier", "femke", "humor"),
@@ -51,6 +52,8 @@ def main() -> None:
             letter = LETTERS[number % len(LETTERS)]
             by_letter[letter] += ask("letters, handwriting fonts", draw_letter(letter, fonts["hand"], rng))
             ask("letters, printing fonts", draw_letter(letter, fonts["print"], rng))
+            other = OTHER_LETTERS[number % len(OTHER_LETTERS)]
+            ask("other letters, handwriting fonts", draw_letter(other, fonts["hand"], rng))
         for _ in range(OTHERS_A_FOLD):
             ask("scribbles", draw(scribble(rng), rng)[0])
             ask("faces", draw(face(rng), rng)[0])

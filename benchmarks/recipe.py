@@ -2,8 +2,9 @@
 
     make bench-recipe DATA=folder STROKES=file.jsonl.gz
 
-Each variant is trained in a process of its own, with the trainer's own code, for 5 epochs of the scanned digits, and
-examined on MNIST's test rows and on the unseen writers of fold 1, the hardest. The first row is the baseline.
+Each variant is trained in a process of its own, with the trainer's own code, for 3 epochs of the scanned digits, and
+examined on 6,000 held-out rows of MNIST's train.csv and on the unseen writers of fold 1. The first row is the baseline.
+A step has 128 rows: the more of them are drawings, the more steps an epoch of the scanned digits takes.
 """
 
 import argparse
@@ -13,17 +14,18 @@ import sys
 from pathlib import Path
 
 from folds import read_samples, unseen_writers
+from machine import describe_machine
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
-FOLD, EPOCHS, BATCH_SIZE, SEED = 1, 5, 128, 1
+FOLD, EPOCHS, BATCH_SIZE, SEED = 1, 3, 128, 1
+HELD_OUT_SHARE = 0.1
 # Shares of a step for strokes, drawn forms and non-digits; whether the scanned digits are varied; averaged weights.
 VARIANTS = {
     "scanned digits as they are": (0.0, 0.0, 0.0, False, True),
     "scanned digits, varied": (0.0, 0.0, 0.0, True, True),
     "varied, with drawn forms": (0.0, 0.22, 0.0, True, True),
     "varied, with strokes": (0.22, 0.0, 0.0, True, True),
-    "varied, with strokes and forms": (0.16, 0.06, 0.0, True, True),
     "all: strokes, forms, non-digits": (0.16, 0.06, 0.16, True, True),
     "all, without averaged weights": (0.16, 0.06, 0.16, True, False),
 }
@@ -46,7 +48,9 @@ def main() -> None:
         rows[variant] = json.loads(output.splitlines()[-1])
         print(f"{variant}: {rows[variant]}", flush=True)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "recipe.json").write_text(json.dumps({"epochs": EPOCHS, "fold": FOLD, **rows}, indent=1) + "\n")
+    (RESULTS / "recipe.json").write_text(
+        json.dumps({"machine": describe_machine(), "epochs": EPOCHS, "fold": FOLD, **rows}, indent=1) + "\n"
+    )
 
 
 def train(variant: str, data: Path, strokes_file: Path) -> dict[str, float]:
@@ -56,7 +60,7 @@ def train(variant: str, data: Path, strokes_file: Path) -> dict[str, float]:
     from trainer import augmentation, training
     from trainer.dataset import find_csvs, read_digits, split
     from trainer.digit_forms import draw_digits
-    from trainer.evaluation import evaluate, evaluate_drawn
+    from trainer.evaluation import evaluate_drawn
     from trainer.network import build_cnn
     from trainer.non_digits import draw_non_digits
     from trainer.progress import Progress
@@ -74,7 +78,7 @@ def train(variant: str, data: Path, strokes_file: Path) -> dict[str, float]:
     strokes, drawings, _ = read_strokes(strokes_file)
     unseen = np.isin(strokes.writers, unseen_writers(read_samples(strokes_file), FOLD))
     seen_drawings = [drawing for drawing, out in zip(drawings, unseen, strict=True) if not out]
-    scanned, _ = split(read_digits(paths["train"]), 0.0, SEED)
+    scanned, held_out = split(read_digits(paths["train"]), HELD_OUT_SHARE, SEED)
     sources = Sources(
         scanned,
         (
@@ -86,8 +90,9 @@ def train(variant: str, data: Path, strokes_file: Path) -> dict[str, float]:
     training.make_reproducible(SEED)
     network = build_cnn()
     done = training.fit(network, sources, None, EPOCHS, BATCH_SIZE, SEED, Progress(sys.stderr, EPOCHS))
+    answers = network.predict(held_out.x, batch_size=1_000, verbose=0).argmax(axis=1)
     return {
-        "mnist": evaluate(network, read_digits(paths["test"]))["accuracy"],
+        "mnist_held_out": float((answers == held_out.y).mean()),
         "unseen_writers": evaluate_drawn(network, strokes[unseen], SEED)["mean_over_writers"],
         "seconds": round(done.duration_s, 1),
     }
