@@ -168,7 +168,7 @@ def test_the_answer_shows_bars_and_the_picture_that_the_network_saw(page):
     bars = page.locator("#bars li")
     assert bars.count() == 10
     assert "best" in bars.nth(7).get_attribute("class")
-    assert "7 : 100 %" in page.locator("#bars").aria_snapshot()
+    assert re.search(r"7 : (100|99\.\d) %", page.locator("#bars").aria_snapshot())
     seen = page.evaluate("Array.from(document.querySelector('#seen').getContext('2d').getImageData(0, 0, 28, 28).data)")
     assert max(seen[0::4]) == 255 and min(seen[0::4]) == 0
     draw(page, [[[20, 20], [30, 30]]])

@@ -299,7 +299,7 @@ def test_on_a_terminal_a_bar_moves_within_the_epoch(easy_data, tmp_path):
     arguments = [sys.executable, "-c", TERMINAL, *command(easy_data, tmp_path, *QUICK)]
     result = subprocess.run(arguments, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     assert result.returncode == 0, result.stdout
-    moves = re.findall(r"\rEpoch 1/2 [^\r]*?(\d+)/18 [^\r]*loss", result.stdout.decode())
+    moves = re.findall(r"\rEpoch 1/2 [^\r]*?(\d+)/28 [^\r]*loss", result.stdout.decode())
     assert len(moves) >= 2
     assert moves == sorted(moves, key=int)
 

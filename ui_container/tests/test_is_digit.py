@@ -88,3 +88,24 @@ def test_a_probe_for_a_test_that_is_not_there_is_refused(app, shared_dir):
     probe = json.loads((shared_dir / "manifest.json").read_text())["probe"]
     shutil.copy(write_manifest(folder, "v1", {**probe, "is_digit": [0.9] * len(probe["inputs"])}), shared_dir)
     assert "its probe has is_digit, but its files have no is_digit.json" in ask(app)["detail"]
+
+
+NO_DIGITS = {
+    "A": [[[10, 90], [50, 10], [90, 90]], [[28, 60], [72, 60]]],
+    "H": [[[15, 10], [15, 90]], [[80, 10], [80, 90]], [[15, 50], [80, 50]]],
+    "W": [[[5, 10], [28, 90], [50, 30], [72, 90], [95, 10]]],
+    "two digits": [[[10, 10], [10, 90]], [[50, 10], [90, 10], [65, 90]]],
+    "a zigzag": [[[x, 20 if x % 20 else 80] for x in range(0, 110, 10)]],
+}
+
+
+@pytest.mark.parametrize("thing", NO_DIGITS)
+def test_the_shipped_model_refuses_what_is_no_digit_and_still_guesses(client, thing):
+    answer = client.post("/predict", json={"strokes": NO_DIGITS[thing]}).get_json()
+    assert answer["is_digit"] is False and answer["digit"] in range(10)
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_the_shipped_model_keeps_digits(client, digit):
+    answer = client.post("/predict", json={"strokes": DIGIT_STROKES[digit]}).get_json()
+    assert (answer["is_digit"], answer["digit"]) == (True, digit)

@@ -121,6 +121,6 @@ def test_the_shipped_model_reads_mnist_as_its_manifest_says(mnist_dir, client, a
     table = np.loadtxt(mnist_dir / "test.csv.gz", delimiter=",", skiprows=1, dtype=np.uint8)
     probabilities = app.extensions["model"].get().predict(table[:, 1:].reshape(-1, 28, 28))
     accuracy = float((probabilities.argmax(axis=1) == table[:, 0]).mean())
-    assert accuracy >= 0.994
+    assert accuracy >= 0.9948
     claimed = json.loads((pretrained / "manifest.json").read_text())["metrics"]["accuracy"]
     assert accuracy == pytest.approx(claimed, abs=2e-4)  # two digits may lie on the very edge in another runtime
