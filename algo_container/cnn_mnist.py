@@ -1,7 +1,7 @@
 """Train a CNN on handwritten digits and publish it: load, normalise, build, fit, evaluate, publish.
 
-99.48 % of the 10,000 MNIST test digits (95 % interval 99.32 to 99.60 %) for the model in shared/pretrained, in 17.7
-minutes and 1.6 GB on 2 busy cores (benchmarks/README.md).
+99.50 % of the 10,000 MNIST test digits (95 % interval 99.34 to 99.62 %) for the model in shared/pretrained, and 99.32 %
+of what writers draw whom the network has not seen, in 19 min 47 s on 2 busy cores (benchmarks/README.md).
 """
 
 import logging
