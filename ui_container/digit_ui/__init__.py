@@ -2,10 +2,14 @@
 
 from flask import Flask, Response
 
-from digit_ui import explain, feedback, health, i18n, page, predict, problems
+from digit_ui import explain, feedback, health, i18n, page, predict, problems, training
 from digit_ui.database import FeedbackStore
+from digit_ui.gallery import Gallery
 from digit_ui.serving import ModelInService
 from digit_ui.settings import Settings
+from digit_ui.streams import Streams
+from digit_ui.training_state import TrainingState
+from digit_ui.versions import Versions
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
@@ -20,11 +24,20 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
-    app.extensions["model"] = ModelInService(settings)
-    app.extensions["feedback"] = FeedbackStore(settings.database_url)
+    model, store = ModelInService(settings), FeedbackStore(settings.database_url)
+    versions, gallery = Versions(settings.shared_dir, settings.pretrained_dir), Gallery(store)
+    app.extensions |= {
+        "settings": settings,
+        "model": model,
+        "feedback": store,
+        "versions": versions,
+        "gallery": gallery,
+        "training": TrainingState(settings.shared_dir, model, versions, gallery),
+        "streams": Streams(),
+    }
     problems.init_app(app)
     i18n.init_app(app)
-    for module in (page, predict, explain, feedback, health):
+    for module in (page, predict, explain, feedback, training, health):
         app.register_blueprint(module.bp)
     app.after_request(_secure)
     return app

@@ -1,34 +1,26 @@
 """The feedback store: SQLite in the shared folder by default, any database that SQLAlchemy knows by its URL."""
 
-import sqlite3
+import logging
 import threading
-import time
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
-from sqlalchemy import (
-    URL,
-    CheckConstraint,
-    Engine,
-    LargeBinary,
-    String,
-    create_engine,
-    event,
-    select,
-)
+from sqlalchemy import URL, CheckConstraint, Engine, Index, LargeBinary, String, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import DateTime
 
+from digit_ui.engine import open_engine
+
 ROWS_A_FETCH = 500
-# Less than the page waits for an answer: a drawing that it calls unsent must not be stored after all.
-BUSY_TIMEOUT_S = 5
 # ImportError: the URL names a database whose driver is not installed.
 UNAVAILABLE = (SQLAlchemyError, OSError, ImportError)
+WRONG = text("digit != label")
+
+log = logging.getLogger(__name__)
 
 
 class Base(DeclarativeBase):
@@ -39,11 +31,19 @@ class Feedback(Base):
     """One drawing and the digit that its author meant.
 
     pixels: 784 grey values as the network saw them, row by row, ink bright; original: what the author sent, in
-    original_type; digit and model_version: what was answered, where the sender said so.
+    original_type; digit and model_version: what was answered, where the sender said so; session: drawings with the
+    same one are by the same person; accepted_at: when somebody vouched for the label.
     """
 
     __tablename__ = "feedback"
-    __table_args__ = (CheckConstraint("label BETWEEN 0 AND 9"), CheckConstraint("digit BETWEEN 0 AND 9"))
+    __table_args__ = (
+        CheckConstraint("label BETWEEN 0 AND 9"),
+        CheckConstraint("digit BETWEEN 0 AND 9"),
+        Index("feedback_of_a_label", "label", "number", "digit"),
+        Index("feedback_read_wrongly", "number", "label", sqlite_where=WRONG, postgresql_where=WRONG),
+        # A number that came back would hide a drawing from a trainer that asks for what is newer.
+        {"sqlite_autoincrement": True},
+    )
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(String(36), unique=True, default=lambda: str(uuid.uuid4()))
@@ -54,6 +54,22 @@ class Feedback(Base):
     pixels: Mapped[bytes] = mapped_column(LargeBinary(784))
     original: Mapped[bytes] = mapped_column(LargeBinary)
     original_type: Mapped[str] = mapped_column(String(32))
+    session: Mapped[str | None] = mapped_column(String(64))
+    accepted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class Action(Base):
+    """Something that a person who runs this asked for, in order; shared/README.md names the kinds."""
+
+    __tablename__ = "actions"
+    __table_args__ = (CheckConstraint("label BETWEEN 0 AND 9"), {"sqlite_autoincrement": True})
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=lambda: datetime.now(UTC))
+    kind: Mapped[str] = mapped_column(String(16))
+    feedback_id: Mapped[str | None] = mapped_column(String(36))
+    version: Mapped[str | None] = mapped_column(String(64))
+    label: Mapped[int | None]
 
 
 class StoreError(Exception):
@@ -73,13 +89,10 @@ class FeedbackStore:
 
         Raises StoreError if it could not be stored.
         """
-        try:
-            with Session(self._open()) as session:
-                session.add(feedback)
-                session.commit()
-                return feedback.id
-        except UNAVAILABLE as error:
-            raise StoreError(_one_line(error)) from error
+        with self.session() as session:
+            session.add(feedback)
+            session.commit()
+            return feedback.id
 
     def rows(self) -> Generator[tuple[int, np.ndarray], None, None]:
         """Yield every label with its pixels uint8 (784,), oldest first, without holding them all in memory.
@@ -88,54 +101,36 @@ class FeedbackStore:
         be read.
         """
         query = select(Feedback.label, Feedback.pixels).order_by(Feedback.number)
+        with self.session() as session:
+            for label, pixels in session.execute(query, execution_options={"yield_per": ROWS_A_FETCH}):
+                yield label, np.frombuffer(pixels, dtype=np.uint8)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Give a session, which ends with what it has not committed undone. Raises StoreError for every fault of it."""
         try:
             with Session(self._open()) as session:
-                for label, pixels in session.execute(query, execution_options={"yield_per": ROWS_A_FETCH}):
-                    yield label, np.frombuffer(pixels, dtype=np.uint8)
+                yield session
         except UNAVAILABLE as error:
             raise StoreError(_one_line(error)) from error
+
+    def prepare(self) -> threading.Thread:
+        """Open the store in the background: one of an earlier version gets what it lacks, which the trainer reads."""
+        thread = threading.Thread(target=self._prepare, name="store-opener", daemon=True)
+        thread.start()
+        return thread
+
+    def _prepare(self) -> None:
+        try:
+            self._open()
+        except UNAVAILABLE as error:
+            log.error("the feedback store cannot be opened: %s", _one_line(error))
 
     def _open(self) -> Engine:
         with self._opening:
             if self._engine is None:
-                is_sqlite = self._url.get_backend_name() == "sqlite"
-                engine = _sqlite_engine(self._url) if is_sqlite else create_engine(self._url)
-                with engine.begin() as connection:
-                    # Not create_all(), which looks first and creates then: two workers at once would collide.
-                    for table in Base.metadata.sorted_tables:
-                        connection.execute(CreateTable(table, if_not_exists=True))
-                self._engine = engine
+                self._engine = open_engine(self._url, Base.metadata)
             return self._engine
-
-
-def _sqlite_engine(url: URL) -> Engine:
-    if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
-
-    @event.listens_for(engine, "connect")
-    def set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
-        _use_wal(connection)
-        connection.execute("PRAGMA synchronous=FULL")  # in WAL mode anything less can lose the last commits
-
-    return engine
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Let readers not stop the writer.
-
-    SQLite does not wait for this change's lock by itself: processes that open a new database at once would be told
-    that it is locked.
-    """
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
 
 
 def _one_line(error: Exception) -> str:

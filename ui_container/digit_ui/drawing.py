@@ -3,14 +3,14 @@
 import base64
 import binascii
 import json
-import math
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 import numpy as np
 from flask import Request
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
+from digit_ui.fields import parse_json, validate
 from digit_ui.picture import FORMATS, ink_of_picture, ink_of_strokes, media_type_of
 from digit_ui.preprocessing import to_network_input
 from digit_ui.problems import Problem
@@ -52,14 +52,14 @@ def read_fields(request: Request, model: type[Body]) -> tuple[Body, bytes | None
     """
     kind = request.mimetype
     if kind == "application/json":
-        return _validate(model, _parse_json(request.get_data())), None
+        return validate(model, _parse_strokes(request.get_data())), None
     if kind in FORMATS.values():
-        return _validate(model, request.args.to_dict()), request.get_data()
+        return validate(model, request.args.to_dict()), request.get_data()
     if kind == "multipart/form-data":
         file = request.files.get("image")
         if file is None:
             raise Problem(400, "no_image", "the form has no file field named 'image'; add one with the picture")
-        return _validate(model, request.form.to_dict()), file.read()
+        return validate(model, request.form.to_dict()), file.read()
     raise Problem(
         415,
         "unsupported_media_type",
@@ -107,31 +107,8 @@ def _from_data_url(url: str) -> bytes:
         raise Problem(400, "bad_base64", f"the data URL's base64 cannot be decoded ({error})") from error
 
 
-def _parse_json(data: bytes) -> object:
+def _parse_strokes(data: bytes) -> object:
     # Counted before it is parsed: as Python objects a few megabytes of points become hundreds.
     if data.count(b",") > MAX_COMMAS:
         raise Problem(422, "too_many_points", f"the body has more values than {MAX_POINTS} points can have")
-    try:
-        return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, "bad_json", f"the body is not JSON ({error})") from error
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:20]} is too large for a number")
-    return value
-
-
-def _validate(model: type[Body], fields: object) -> Body:
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in fault["loc"]) or "the body"
-        raise Problem(422, "bad_field", f"{where}: {fault['msg']} (got {repr(fault['input'])[:60]})") from error
+    return parse_json(data)

@@ -6,10 +6,12 @@ from itertools import chain, islice
 from typing import Annotated
 
 from flask import Blueprint, Response, current_app, jsonify, request, stream_with_context
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import StringConstraints
 
+from digit_ui.admin import require_reader
 from digit_ui.database import Feedback, FeedbackStore, StoreError
 from digit_ui.drawing import DrawingBody, read_drawing, read_fields
+from digit_ui.fields import Digit
 from digit_ui.preprocessing import SIDE
 from digit_ui.problems import Problem
 
@@ -19,22 +21,13 @@ log = logging.getLogger(__name__)
 bp = Blueprint("feedback", __name__)
 
 
-def _ascii_digit(value: object) -> object:
-    """Forms carry text; take "3", but neither "３" nor 3.0 nor true, which Python would read as numbers."""
-    if isinstance(value, str) and len(value) == 1 and value.isascii() and value.isdigit():
-        return int(value)
-    return value
-
-
-Digit = Annotated[int, Field(ge=0, le=9, strict=True), BeforeValidator(_ascii_digit)]
-
-
 class FeedbackBody(DrawingBody):
-    """A drawing again, the digit that was meant, and what was answered."""
+    """A drawing again, the digit that was meant, what was answered, and by which session it was drawn."""
 
     label: Digit
     digit: Digit | None = None
     model_version: Annotated[str, StringConstraints(max_length=64)] | None = None
+    session: Annotated[str, StringConstraints(max_length=64)] | None = None
 
 
 @bp.post("/feedback")
@@ -46,6 +39,7 @@ def give() -> tuple[Response, int]:
         label=body.label,
         digit=body.digit,
         model_version=body.model_version,
+        session=body.session,
         pixels=drawing.pixels.tobytes(),
         original=drawing.original,
         original_type=drawing.media_type,
@@ -61,6 +55,7 @@ def give() -> tuple[Response, int]:
 @bp.get("/feedback.csv")
 def export() -> Response:
     """Stream every drawing in Kaggle's layout: label,1x1,...,28x28."""
+    require_reader()
     rows = _store().rows()
     try:
         first = list(islice(rows, 1))  # now, while the status can still say that the store is away

@@ -1,8 +1,8 @@
 """The form of manifest.json, as the trainer promises it in shared/manifest.schema.json."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, PositiveFloat, PositiveInt, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, StringConstraints
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
@@ -73,3 +73,32 @@ class Manifest(BaseModel):
             "is_digit.json": self.files.is_digit_json,
         }
         return {name: facts for name, facts in named.items() if facts is not None}
+
+
+class Gate(BaseModel):
+    """What was measured against the parent, and whether the version may serve; the figures are for people."""
+
+    model_config = ConfigDict(extra="allow")
+
+    verdict: Literal["served", "refused"]
+    reasons: list[str] = []
+    drawn: dict[str, Any] | None = None
+
+
+class LearnedFeedback(BaseModel):
+    """The drawings that a version learned from and those it was only examined on: their labels by their ids."""
+
+    learned: dict[str, int] = {}
+    examined: dict[str, int] = {}
+
+
+class VersionManifest(BaseModel):
+    """What the training page needs of a manifest. Whether the model can be served is for `Manifest` to say."""
+
+    version: Version
+    created_at: AwareDatetime
+    parent: str | None = None
+    metrics: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+    gate: Gate | None = None
+    feedback: LearnedFeedback | None = None

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Mapping
 
 from flask import Flask, Response
 from werkzeug import Response as WerkzeugResponse
@@ -14,25 +15,34 @@ log = logging.getLogger(__name__)
 class Problem(Exception):
     """A request that cannot be answered. `code` is for programs, `detail` for people."""
 
-    def __init__(self, status: int, code: str, detail: str, retry_after_s: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        retry_after_s: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
-        self.retry_after_s = retry_after_s
+        self.headers = dict(headers or {})
+        if retry_after_s is not None:
+            self.headers["Retry-After"] = str(retry_after_s)
 
 
 def init_app(app: Flask) -> None:
     """Answer every exception of `app` in the same form."""
-    app.register_error_handler(Problem, _from_problem)
+    app.register_error_handler(Problem, from_problem)
     app.register_error_handler(HTTPException, _from_http)
     app.register_error_handler(Exception, _from_bug)
 
 
-def _from_problem(problem: Problem) -> Response:
+def from_problem(problem: Problem) -> Response:
+    """Write a problem as an answer."""
     response = _respond(problem.status, problem.code, problem.detail)
-    if problem.retry_after_s is not None:
-        response.headers["Retry-After"] = str(problem.retry_after_s)
+    response.headers.update(problem.headers)
     return response
 
 

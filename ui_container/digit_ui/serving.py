@@ -36,6 +36,11 @@ class ModelInService:
             raise Problem(503, "no_model", self.why_none(), retry_after_s=2)
         return self._classifier
 
+    @property
+    def current(self) -> Classifier | None:
+        """Give the model in service, if there is one."""
+        return self._classifier
+
     def why_none(self) -> str:
         """Say why there is no model to answer with."""
         if self._seen is None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -17,7 +17,8 @@ class Settings:
 
     shared_dir: where models are found; pretrained_dir: where the shipped one is; cache_dir: where their converted form
     is kept, trusted as our own code is; database_url: any SQLAlchemy URL; poll_interval_s: how often a new model is
-    looked for.
+    looked for; admin_token: who sends it may change things, nobody where there is none; training_public: whether the
+    others may see the training and what people drew.
     """
 
     shared_dir: Path
@@ -26,10 +27,12 @@ class Settings:
     database_url: URL
     max_body_bytes: int
     poll_interval_s: float
+    admin_token: str | None = field(default=None, repr=False)
+    training_public: bool = True
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read SHARED_DIR, PRETRAINED_DIR, CACHE_DIR, DATABASE_URL, MAX_BODY_BYTES and POLL_INTERVAL_S.
+        """Read each setting's variable: its name in capitals.
 
         Raises ValueError naming the variable whose value cannot be used.
         """
@@ -43,6 +46,8 @@ class Settings:
             database_url=make_url(given) if given else URL.create("sqlite", database=str(default_database)),
             max_body_bytes=int(_positive(environment, "MAX_BODY_BYTES", 8 * 2**20)),
             poll_interval_s=_positive(environment, "POLL_INTERVAL_S", 1.0),
+            admin_token=_token(environment, "ADMIN_TOKEN"),
+            training_public=_switch(environment, "TRAINING_PUBLIC", default=True),
         )
 
 
@@ -55,3 +60,17 @@ def _positive(environment: Mapping[str, str], name: str, default: float) -> floa
     if not 0 < value < float("inf"):
         raise ValueError(f"{name} is {text!r}, expected a number above 0, such as {default:g}")
     return value
+
+
+def _token(environment: Mapping[str, str], name: str) -> str | None:
+    token = (environment.get(name) or "").strip()
+    if not all(" " <= character <= "~" for character in token):
+        raise ValueError(f"{name} has characters that a browser cannot send; use letters, digits and signs of ASCII")
+    return token or None
+
+
+def _switch(environment: Mapping[str, str], name: str, default: bool) -> bool:
+    text = environment.get(name) or str(int(default))
+    if text not in ("0", "1"):
+        raise ValueError(f"{name} is {text!r}, expected 1 or 0")
+    return text == "1"

@@ -17,6 +17,9 @@ pytest_plugins = ["real_data"]
 PAIRS = Path(__file__).parent / "pairs"
 PRETRAINED = Path(__file__).resolve().parents[2] / "shared" / "pretrained"
 
+TOKEN = "a token of the tests"  # noqa: S105 # it opens nothing else
+ADMIN = {"Authorization": f"Bearer {TOKEN}"}
+
 # Plain forms, as a person writes them into a 100 x 100 box.
 DIGIT_STROKES = {
     0: [[[50, 10], [30, 22], [24, 50], [32, 80], [50, 90], [68, 80], [76, 50], [68, 20], [50, 10]]],

@@ -41,6 +41,24 @@ def test_strokes_are_stored_with_all_that_was_said(client, settings):
     assert row["created_at"]
 
 
+def test_the_session_is_stored_and_may_be_left_out(client, settings):
+    png = encode(draw(2))
+    assert (
+        client.post("/feedback", json={"strokes": DIGIT_STROKES[4], "label": 4, "session": "s" * 64}).status_code == 201
+    )
+    assert client.post("/feedback?label=2&session=tab", data=png, content_type="image/png").status_code == 201
+    assert client.post("/feedback", json={"strokes": DIGIT_STROKES[4], "label": 4}).status_code == 201
+    assert [row["session"] for row in stored(settings)] == ["s" * 64, "tab", None]
+    assert {row["accepted_at"] for row in stored(settings)} == {None}
+
+
+@pytest.mark.parametrize("session", ["s" * 65, 7, ["s"], True])
+def test_a_session_that_is_no_short_text_is_refused(client, settings, session):
+    answer = client.post("/feedback", json={"strokes": DIGIT_STROKES[4], "label": 4, "session": session})
+    assert (answer.status_code, answer.get_json(force=True)["code"]) == (422, "bad_field")
+    assert "session" in answer.get_json(force=True)["detail"]
+
+
 def test_a_picture_is_stored_as_it_was_sent_in_every_form(client, settings):
     png, jpeg = encode(draw(2)), encode(draw(2), "JPEG")
     assert client.post("/feedback", json={"image": data_url(png), "label": 2}).status_code == 201

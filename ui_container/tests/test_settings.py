@@ -23,3 +23,34 @@ def test_a_relative_cache_folder_is_the_same_one_for_every_process(tmp_path, mon
 def test_a_bad_number_is_refused_by_name(value):
     with pytest.raises(ValueError, match=f"MAX_BODY_BYTES is '{value}'"):
         Settings.from_environment({"MAX_BODY_BYTES": value})
+
+
+def test_the_training_is_public_unless_it_is_said_otherwise():
+    assert Settings.from_environment({}).training_public
+    assert Settings.from_environment({"TRAINING_PUBLIC": ""}).training_public
+    assert Settings.from_environment({"TRAINING_PUBLIC": "1"}).training_public
+    assert not Settings.from_environment({"TRAINING_PUBLIC": "0"}).training_public
+
+
+@pytest.mark.parametrize("value", ["no", "false", "2", "00", " "])
+def test_a_bad_switch_is_refused_by_name(value):
+    with pytest.raises(ValueError, match=f"TRAINING_PUBLIC is '{value}'"):
+        Settings.from_environment({"TRAINING_PUBLIC": value})
+
+
+def test_a_token_is_taken_without_the_line_end_that_a_file_of_it_has():
+    taken = Settings.from_environment({"ADMIN_TOKEN": " a secret\n"}).admin_token
+    assert taken == "a secret"
+    assert Settings.from_environment({"ADMIN_TOKEN": " \n"}).admin_token is None
+    assert Settings.from_environment({}).admin_token is None
+
+
+@pytest.mark.parametrize("value", ["clé", "ключ", "two\nlines", "a\tb", "\x7f"])
+def test_a_token_that_no_browser_can_send_is_refused_by_name_and_not_shown(value):
+    with pytest.raises(ValueError, match="ADMIN_TOKEN has") as refused:
+        Settings.from_environment({"ADMIN_TOKEN": value})
+    assert value not in str(refused.value)
+
+
+def test_a_token_does_not_stand_in_what_is_logged_of_the_settings():
+    assert "s3cret" not in repr(Settings.from_environment({"ADMIN_TOKEN": "s3cret"}))

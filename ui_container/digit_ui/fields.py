@@ -1,0 +1,50 @@
+"""Read the fields of a request, and say which one is wrong."""
+
+import json
+import math
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from digit_ui.problems import Problem
+
+Fields = TypeVar("Fields", bound=BaseModel)
+
+
+def _ascii_digit(value: object) -> object:
+    """Forms carry text; take "3", but neither "３" nor 3.0 nor true, which Python would read as numbers."""
+    if isinstance(value, str) and len(value) == 1 and value.isascii() and value.isdigit():
+        return int(value)
+    return value
+
+
+Digit = Annotated[int, Field(ge=0, le=9, strict=True), BeforeValidator(_ascii_digit)]
+
+
+def parse_json(data: bytes) -> object:
+    """Parse a body. Raises Problem 400 if it is not JSON."""
+    try:
+        return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, "bad_json", f"the body is not JSON ({error})") from error
+
+
+def validate(model: type[Fields], fields: object) -> Fields:
+    """Read what was sent into `model`. Raises Problem 422 naming the first field that is wrong."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in fault["loc"]) or "the body"
+        raise Problem(422, "bad_field", f"{where}: {fault['msg']} (got {repr(fault['input'])[:60]})") from error
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is too large for a number")
+    return value

@@ -1,0 +1,96 @@
+"""/training: the page that shows the network learning, the news for it, and who may have them."""
+
+import logging
+
+from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request
+from flask_babel import get_locale
+
+from digit_ui import training_gallery, training_versions
+from digit_ui.admin import require_administrator, require_reader, require_token
+from digit_ui.database import StoreError
+from digit_ui.gallery import Gallery
+from digit_ui.i18n import LANGUAGES
+from digit_ui.problems import Problem, from_problem
+from digit_ui.settings import Settings
+from digit_ui.streams import Streams
+from digit_ui.training_messages import training_messages
+from digit_ui.training_state import TrainingState
+
+log = logging.getLogger(__name__)
+bp = Blueprint("training", __name__, url_prefix="/training")
+bp.register_blueprint(training_versions.bp)
+bp.register_blueprint(training_gallery.bp)
+
+
+@bp.before_request
+def check_who_asks() -> None:
+    """Let nobody change or, unless it is public, read anything without the token; the page itself asks for it."""
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        require_administrator()
+    elif request.endpoint != "training.page":
+        require_reader()
+
+
+@bp.after_request
+def forbid_old_answers(response: Response) -> Response:
+    """Have a browser ask again each time."""
+    response.headers.setdefault("Cache-Control", "no-cache")
+    return response
+
+
+@bp.errorhandler(StoreError)
+def report_store(error: StoreError) -> Response:
+    """Answer 503 while the store is out of reach."""
+    log.error("the feedback store is out of reach: %s", error)
+    return from_problem(Problem(503, "store_unavailable", "the feedback store is out of reach; ask again later", 10))
+
+
+@bp.get("")
+def page() -> Response:
+    """Show the training page in the visitor's language."""
+    settings: Settings = current_app.extensions["settings"]
+    language = str(get_locale())
+    other = next(code for code in LANGUAGES if code != language)
+    response = make_response(
+        render_template(
+            "training.html",
+            language=language,
+            other_language=other,
+            messages=training_messages(),
+            public=settings.training_public,
+        )
+    )
+    response.vary.update(["Accept-Language", "Cookie"])
+    return response
+
+
+@bp.get("/admin")
+def check_token() -> tuple[str, int]:
+    """Answer 204 to who has the token."""
+    require_token()
+    return "", 204
+
+
+@bp.get("/status")
+def status() -> Response:
+    """Say what the trainer is doing."""
+    return jsonify(_state().status())
+
+
+@bp.get("/events")
+def events() -> Response:
+    """Say the same again whenever it has changed."""
+    streams: Streams = current_app.extensions["streams"]
+    return streams.open(_state().status, request.environ.get("gunicorn.socket"))
+
+
+@bp.post("/retrain")
+def retrain() -> tuple[Response, int]:
+    """Ask the watching trainer to train now."""
+    gallery: Gallery = current_app.extensions["gallery"]
+    return jsonify({"request": gallery.request("retrain")}), 202
+
+
+def _state() -> TrainingState:
+    state: TrainingState = current_app.extensions["training"]
+    return state
