@@ -86,6 +86,7 @@ class Server(Served):
 
     cache_dir: Path
     log_file: Path
+    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen | None = None
 
     def start(self) -> "Server":
@@ -95,6 +96,7 @@ class Server(Served):
             "CACHE_DIR": str(self.cache_dir),
             "PORT": str(self.port),
             "POLL_INTERVAL_S": "0.1",
+            **self.environment,
         }
         command = [
             UI_PYTHON,

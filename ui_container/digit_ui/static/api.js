@@ -25,7 +25,8 @@ export const explain = (strokes) => post("explain", { strokes });
 
 /**
  * Say which digit was meant.
- * @param {{strokes: import("./strokes.js").Stroke[], label: number, digit?: number, model_version?: string}} body
+ * @param {{strokes: import("./strokes.js").Stroke[], label: number, session: string, digit?: number,
+ *   model_version?: string}} body
  */
 export const giveFeedback = (body) => post("feedback", body);
 

@@ -4,6 +4,7 @@ import { fill, sentenceFor, showBars, showSeen } from "./answer.js";
 import { explain, giveFeedback, predict } from "./api.js";
 import { showWhy } from "./why.js";
 import { mountPad } from "./pad.js";
+import { sessionId } from "./session.js";
 import { parseStrokes } from "./strokes.js";
 
 const KEPT = "strokes";
@@ -70,7 +71,8 @@ async function submit() {
   if (pad.isEmpty()) return (notice.textContent = messages.nothingDrawn);
   const answered = answer && { digit: answer.digit, model_version: answer.model_version };
   const sent = drawingNumber;
-  await giveFeedback({ strokes: pad.strokes(), label: Number(meant), ...answered });
+  const session = sessionId(() => sessionStorage);
+  await giveFeedback({ strokes: pad.strokes(), label: Number(meant), session, ...answered });
   if (sent === drawingNumber) startAgain(messages.thanks);
   else notice.textContent = messages.thanks; // somebody is drawing the next one already
 }
