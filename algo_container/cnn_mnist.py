@@ -2,6 +2,9 @@
 
 99.50 % of the 10,000 MNIST test digits (95 % interval 99.34 to 99.62 %) for the model in shared/pretrained, and 99.32 %
 of what writers draw whom the network has not seen, in 19 min 47 s on 2 busy cores (benchmarks/README.md).
+
+With --watch or --retrain the model in service learns from people's feedback (trainer/retraining.py); --rollback puts an
+earlier one into service again.
 """
 
 import logging
@@ -15,30 +18,34 @@ from types import FrameType
 from trainer.dataset import find_csvs, read_digits, split
 from trainer.download import fetch_csvs
 from trainer.errors import AccuracyTooLowError, DownloadError, TrainerError
+from trainer.feedback_store import FeedbackStore
 from trainer.heartbeat import beat
-from trainer.json_text import to_json_text
+from trainer.job import only_training
 from trainer.published import published_from
-from trainer.settings import Settings, read_settings
+from trainer.settings import MAX_SEED, Settings, read_settings
+from trainer.status import JobStatus
 from trainer.strokes import Drawing, Strokes, read_strokes, split_by_writer
 from trainer.uci import find_strokes
+from trainer.versions import roll_back
+from trainer.watching import watch
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 TERMINATED = 143  # likewise for one that was told to stop, as `docker stop` does
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one training; return the process's exit status."""
+    """Do what the command line asks for; return the process's exit status."""
     settings = read_settings(arguments)
-    logging.basicConfig(format="%(message)s", stream=sys.stdout)
-    logging.getLogger("trainer").setLevel(logging.INFO)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # below it are notes to TensorFlow's own developers
-    signal.signal(signal.SIGTERM, on_terminate)
-    beat()
+    prepare()
     try:
-        return train(settings)
-    except DownloadError as error:
-        print(f"cnn_mnist.py: {error}", file=sys.stderr)
-        return 0 if settings.unattended else 1
+        if settings.watch:
+            watch(settings, work_alone)
+        elif settings.roll_back:
+            version, changed = roll_back(settings.shared_dir, settings.roll_back_to)
+            print(f"version {version} {'is in service now' if changed else 'is in service already'}")
+        else:
+            return work(settings)
+        return 0
     except TrainerError as error:
         print(f"cnn_mnist.py: {error}", file=sys.stderr)
         return 1
@@ -47,13 +54,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def prepare() -> None:
+    """Set up what every process of this program needs."""
+    logging.basicConfig(format="%(message)s", stream=sys.stdout)
+    logging.getLogger("trainer").setLevel(logging.INFO)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # below it are notes to TensorFlow's own developers
+    signal.signal(signal.SIGTERM, on_terminate)
+    beat()
+
+
+def work_alone(settings: Settings) -> None:
+    """Be the process in which a watcher's training runs."""
+    prepare()
+    sys.exit(work(settings))
+
+
+def work(settings: Settings) -> int:
+    """Train, or retrain, as the only one in the folder; return the process's exit status.
+
+    How it ends is told in `training/status.json`, too.
+    """
+    try:
+        with only_training(settings.shared_dir):
+            status = JobStatus(settings.shared_dir, "retraining" if settings.retrain else "training")
+            with status.told_at_the_end():
+                return retrain(settings, status) if settings.retrain else train(settings, status)
+    except DownloadError as error:
+        print(f"cnn_mnist.py: {error}", file=sys.stderr)
+        return 0 if settings.unattended and not settings.retrain else 1
+    except TrainerError as error:
+        print(f"cnn_mnist.py: {error}", file=sys.stderr)
+        return 1
+
+
 def on_terminate(_signal: int, _frame: FrameType | None) -> None:
     """Stop at once; as the first process of a container Python would not hear the signal otherwise."""
     print("cnn_mnist.py: told to stop; what was published before stays", file=sys.stderr)
     sys.exit(TERMINATED)
 
 
-def train(settings: Settings) -> int:
+def train(settings: Settings, status: JobStatus) -> int:
     """Train as `settings` say and publish, unless a person stopped it or the model is not good enough.
 
     Return the process's exit status. Raises TrainerError with the sentence for the person who started it.
@@ -80,30 +120,37 @@ def train(settings: Settings) -> int:
         strokes, drawings, unseen_writers = split_by_writer(strokes, drawings, settings.validation_share, settings.seed)
 
     # Only now: TensorFlow takes seconds to start, and what is wrong with the data should be said at once.
-    from trainer.evaluation import evaluate, evaluate_drawn, summary
+    from trainer.dataset import normalise
+    from trainer.evaluation import draw_once, evaluate, evaluate_drawn, predict, summary
+    from trainer.lesson import Lesson
     from trainer.network import build_cnn
-    from trainer.pictures import draw_pictures
     from trainer.progress import Progress
     from trainer.publishing import check_writable, publish
+    from trainer.record import write_record
     from trainer.sources import gather
-    from trainer.training import fit, make_reproducible
+    from trainer.training import Recipe, fit, make_reproducible
 
+    status.enters("learning")
     check_writable(settings.shared_dir)
-    progress = Progress(sys.stdout, settings.epochs)
+    progress = Progress(sys.stdout, settings.epochs, status)
     progress.say(f"{len(train_part.y)} digits to learn from, {len(test_digits)} to be examined on")
     if strokes is not None:
         progress.say(f"and {len(strokes)} drawings by {len(set(strokes.writers))} writers to learn from")
     make_reproducible(settings.seed)
     model = build_cnn()
     sources = gather(train_part, strokes, drawings, settings.seed)
-    training = fit(model, sources, validation_part, settings.epochs, settings.batch_size, settings.seed, progress)
+    lesson = Lesson(model, settings.seed)
+    how = Recipe(settings.epochs, settings.batch_size, settings.seed)
+    training = fit(lesson, sources, validation_part, how, progress)
     if training.interrupted:
+        status.ends("stopped")
         progress.say(f"stopped after epoch {training.epochs_done} of {settings.epochs}; nothing is published")
         return INTERRUPTED
 
-    report = evaluate(model, test_digits)
+    status.enters("examining")
+    report = evaluate(predict(model, normalise(test_digits.pixels)), test_digits)
     if unseen_writers is not None:
-        report["drawn"] = evaluate_drawn(model, unseen_writers, settings.seed)
+        report["drawn"] = evaluate_drawn(predict(model, draw_once(unseen_writers, settings.seed)), unseen_writers)
     progress.say(summary(report))
     if report["accuracy"] < settings.min_accuracy:
         raise AccuracyTooLowError(
@@ -112,19 +159,53 @@ def train(settings: Settings) -> int:
         )
 
     def write_extras(folder: Path) -> None:
-        draw_pictures(folder, training.history, report, test_digits)
-        (folder / "report.json").write_text(to_json_text(report), encoding="utf-8")
-        (folder / "history.json").write_text(to_json_text(training.history), encoding="utf-8")
-        (folder / "training.log").write_text("\n".join(progress.lines) + "\n", encoding="utf-8")
+        write_record(folder, training.history, report, test_digits, progress.lines)
 
     facts = {
         "metrics": {name: report[name] for name in ("dataset", "n", "correct", "accuracy", "accuracy_ci95")},
         "training": {"rows": len(train_part.y), **recipe, "duration_s": round(training.duration_s, 1)},
         "data": data,
     }
-    version = publish(model, training.lesson.is_digit, settings.shared_dir, test_digits, facts, write_extras)
+    status.enters("publishing")
+    version = publish(model, lesson.is_digit, settings.shared_dir, test_digits, facts, write_extras)
     progress.say(f"published version {version} in {settings.shared_dir}")
+    status.ends("served", version)
     return 0
+
+
+def retrain(settings: Settings, status: JobStatus) -> int:
+    """Teach the model in service what the feedback store holds; return the process's exit status.
+
+    Raises TrainerError with the sentence for the person who started it.
+    """
+    status.enters("reading")
+    contents = FeedbackStore(settings.feedback).read()
+    if not contents.drawings:
+        return end(status, "nothing", None, "the feedback store holds no drawing yet")
+    paths = find_csvs(settings.data_dir) or fetch_csvs(settings.data_dir)
+    train_digits, test_digits = read_digits(paths["train"]), read_digits(paths["test"])
+    data = {"train": train_digits.source, "test": test_digits.source}
+    strokes: Strokes | None = None
+    drawings: list[Drawing] = []
+    if stroke_file := stroke_file_of(settings):
+        strokes, drawings, data["strokes"] = read_strokes(stroke_file)
+
+    from trainer import retraining  # only now, as above
+
+    taught = retraining.Taught(train_digits, test_digits, strokes, drawings, data)
+    # Another seed for more feedback: others are held out then. The same for the same: so it can be done again.
+    seed = (settings.seed + contents.through) % MAX_SEED
+    outcome = retraining.retrain(contents, taught, settings.shared_dir, seed, settings.min_accuracy, status)
+    return end(status, outcome.verdict, outcome.version, outcome.reason)
+
+
+def end(status: JobStatus, verdict: str, version: str | None, reason: str | None) -> int:
+    """Say how a retraining ended; return the process's exit status."""
+    status.ends(verdict, version, reason)
+    what = {"served": "is in service now", "refused": "is refused"}.get(verdict, verdict)
+    line = ": ".join(filter(None, [f"version {version} {what}" if version else what, reason]))
+    print(line, file=sys.stderr if verdict == "refused" else sys.stdout, flush=True)
+    return {"refused": 1, "stopped": INTERRUPTED}.get(verdict, 0)
 
 
 def stroke_file_of(settings: Settings) -> Path | None:

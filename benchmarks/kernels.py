@@ -21,10 +21,11 @@ import keras  # after the variable above
 import tensorflow as tf
 from trainer.dataset import Part, find_csvs, read_digits, split  # from the folder just named
 from trainer.digit_forms import draw_digits
+from trainer.lesson import Lesson
 from trainer.network import build_cnn
 from trainer.progress import Progress
 from trainer.sources import Sources
-from trainer.training import fit, make_reproducible
+from trainer.training import Recipe, fit, make_reproducible
 
 FORMS = [(5, "valid"), (3, "valid"), (3, "same"), (5, "same")]
 ROWS = 12_000
@@ -70,7 +71,8 @@ def train_form(kernel: int, padding: str, seed: int, train: Part, held_out: Part
     started = time.monotonic()
     with Path(os.devnull).open("w") as silence:
         scanned_alone = Sources(train, ((draw_digits(1, seed)[0], 0.0),))
-        fit(model, scanned_alone, None, EPOCHS, BATCH_SIZE, seed, Progress(silence, EPOCHS))
+        how = Recipe(EPOCHS, BATCH_SIZE, seed)
+        fit(Lesson(model, seed), scanned_alone, None, how, Progress(silence, EPOCHS))
     epoch_s = (time.monotonic() - started) / EPOCHS
     answers = model.predict(held_out.x, batch_size=1000, verbose=0).argmax(axis=1)
     return float((answers == held_out.y).mean()), epoch_s

@@ -60,7 +60,8 @@ def train(variant: str, data: Path, strokes_file: Path) -> dict[str, float]:
     from trainer import augmentation, training
     from trainer.dataset import find_csvs, read_digits, split
     from trainer.digit_forms import draw_digits
-    from trainer.evaluation import evaluate_drawn
+    from trainer.evaluation import draw_once, evaluate_drawn, predict
+    from trainer.lesson import Lesson
     from trainer.network import build_cnn
     from trainer.non_digits import draw_non_digits
     from trainer.progress import Progress
@@ -89,11 +90,14 @@ def train(variant: str, data: Path, strokes_file: Path) -> dict[str, float]:
     )
     training.make_reproducible(SEED)
     network = build_cnn()
-    done = training.fit(network, sources, None, EPOCHS, BATCH_SIZE, SEED, Progress(sys.stderr, EPOCHS))
+    how = training.Recipe(EPOCHS, BATCH_SIZE, SEED)
+    done = training.fit(Lesson(network, SEED), sources, None, how, Progress(sys.stderr, EPOCHS))
     answers = network.predict(held_out.x, batch_size=1_000, verbose=0).argmax(axis=1)
     return {
         "mnist_held_out": float((answers == held_out.y).mean()),
-        "unseen_writers": evaluate_drawn(network, strokes[unseen], SEED)["mean_over_writers"],
+        "unseen_writers": evaluate_drawn(predict(network, draw_once(strokes[unseen], SEED)), strokes[unseen])[
+            "mean_over_writers"
+        ],
         "seconds": round(done.duration_s, 1),
     }
 

@@ -6,7 +6,7 @@ import signal
 import threading
 
 import pytest
-from trainer.publishing import _flush, _uninterrupted
+from trainer.disk import flush, uninterrupted
 
 
 def test_an_interruption_waits_until_the_publication_is_whole_whichever_thread_it_reaches():
@@ -14,7 +14,7 @@ def test_an_interruption_waits_until_the_publication_is_whole_whichever_thread_i
     release = threading.Event()
 
     def publish() -> None:
-        with _uninterrupted():
+        with uninterrupted():
             os.kill(os.getpid(), signal.SIGINT)
             release.wait(0.2)
             steps.append("whole")
@@ -37,6 +37,6 @@ def test_a_folder_that_cannot_be_flushed_is_no_failure_but_a_file_is(tmp_path, m
 
     (tmp_path / "file").touch()
     monkeypatch.setattr(os, "fsync", refuse)
-    _flush(tmp_path)
+    flush(tmp_path)
     with pytest.raises(OSError, match="Invalid argument"):
-        _flush(tmp_path / "file")
+        flush(tmp_path / "file")

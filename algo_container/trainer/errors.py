@@ -19,3 +19,19 @@ class AccuracyTooLowError(TrainerError):
 
 class PublishError(TrainerError):
     """The trained model could not be written, or did not read back as it was."""
+
+
+class RollbackError(TrainerError):
+    """There is no version to go back to, or it must not serve."""
+
+
+class StoreError(TrainerError):
+    """The feedback store cannot be read now."""
+
+
+class BusyError(TrainerError):
+    """Another training is at work in the same folder."""
+
+
+class RetrainError(TrainerError):
+    """The model in service cannot be trained on."""

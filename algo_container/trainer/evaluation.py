@@ -1,5 +1,6 @@
 """Measure a trained network on rows it never saw."""
 
+import base64
 from typing import Any
 
 import keras
@@ -9,7 +10,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from trainer.augmentation import choose_pens
-from trainer.dataset import LABELS, Digits, normalise
+from trainer.dataset import LABELS, Digits
 from trainer.rendering import render
 from trainer.strokes import Strokes
 
@@ -21,12 +22,18 @@ PREDICT_ROWS = 1_000
 CALIBRATION_GROUPS = 10
 
 
-def evaluate(model: keras.Model, test: Digits) -> Report:
+def predict(model: keras.Model, pictures: np.ndarray) -> np.ndarray:
+    """Give the probabilities float32 (n, 10) for pictures float32 (n, 28, 28, 1) in 0..1."""
+    probabilities: np.ndarray = model.predict(pictures, batch_size=PREDICT_ROWS, verbose=0)
+    return probabilities
+
+
+def evaluate(probabilities: np.ndarray, test: Digits) -> Report:
     """Report accuracy with its 95 % Wilson interval, precision and recall a digit, confusions, worst mistakes.
 
-    A mistake is the worse, the less probability the network left for the true digit.
+    probabilities: what the network makes of the test digits. A mistake is the worse, the less probability it left for
+    the true digit.
     """
-    probabilities = model.predict(normalise(test.pixels), batch_size=PREDICT_ROWS, verbose=0)
     answers = probabilities.argmax(axis=1)
     truth = test.labels.astype(int)
     correct = int((answers == truth).sum())
@@ -54,23 +61,28 @@ def evaluate(model: keras.Model, test: Digits) -> Report:
                 "answer": int(answers[row]),
                 "confidence": float(probabilities[row, answers[row]]),
                 "label_probability": float(true_probability[row]),
+                "pixels": base64.b64encode(test.pixels[row].tobytes()).decode(),
             }
             for row in worst
         ],
     }
 
 
-def evaluate_drawn(model: keras.Model, strokes: Strokes, seed: int) -> Report:
-    """Report how many of the drawings of unseen writers are read right: all, and as a mean over writers.
-
-    Each is drawn once, with a pen of its own, as the writer made it.
-    """
+def draw_once(strokes: Strokes, seed: int) -> np.ndarray:
+    """Draw each drawing as its writer made it, with a pen of its own: float32 (n, 28, 28, 1)."""
     blocks = [
         strokes[np.arange(start, min(start + PREDICT_ROWS, len(strokes)))]
         for start in range(0, len(strokes), PREDICT_ROWS)
     ]
     pictures = [_draw(block.points, block.pen, tf.constant([seed, number])) for number, block in enumerate(blocks)]
-    probabilities = model.predict(np.concatenate(pictures), batch_size=PREDICT_ROWS, verbose=0)
+    return np.concatenate(pictures)
+
+
+def evaluate_drawn(probabilities: np.ndarray, strokes: Strokes) -> Report:
+    """Report how many of the drawings of unseen writers are read right: all, and as a mean over writers.
+
+    probabilities: what the network makes of them, drawn.
+    """
     right = probabilities.argmax(axis=1) == strokes.labels
     shares = [float(right[strokes.writers == writer].mean()) for writer in np.unique(strokes.writers)]
     return {

@@ -12,6 +12,8 @@ from trainer.strokes import NOT_A_DIGIT
 
 # How much the second question, "is it a digit?", counts beside the first, "which?".
 IS_DIGIT_WEIGHT = 0.3
+# The layer after Flatten.
+FIRST_DENSE = 9
 
 
 class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
@@ -22,14 +24,21 @@ class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
     also tell digits from the rest.
     """
 
-    def __init__(self, network: keras.Sequential, seed: int) -> None:
+    def __init__(self, network: keras.Sequential, seed: int, freeze: bool = False) -> None:
+        """Take a network to be taught. freeze: what its convolutions look for stays; only what follows them learns."""
         super().__init__()
         self.network = network
+        self.frozen = freeze
+        self._set_trainable(not freeze)
         self.is_digit = keras.layers.Dense(1, name="is_digit")
         self.is_digit.build((None, network.layers[-2].units))
         self._seed = seed
         self._loss = keras.metrics.Mean(name="loss")
         self._accuracy = keras.metrics.Mean(name="accuracy")
+
+    def thaw(self) -> None:
+        """Leave a network of which every layer can be trained: a model file says that of each."""
+        self._set_trainable(True)
 
     def call(self, pictures: tf.Tensor) -> tf.Tensor:
         """Answer as the network does."""
@@ -71,16 +80,30 @@ class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
         return dict(self.get_metrics_result())
 
     def _answer(self, x: tf.Tensor, *seeds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return logits (n, 10) and the log-odds of being a digit (n,), as in training: with dropout."""
+        """Return logits (n, 10) and the log-odds of being a digit (n,), as in training: with dropout, unless frozen."""
+        layers = self.network.layers
+        x = self._frozen_features(x) if self.frozen else self._learning_features(x, *seeds)
+        features = layers[FIRST_DENSE](x)
+        logits = tf.matmul(features, layers[10].kernel.value) + layers[10].bias.value
+        return logits, self.is_digit(features)[:, 0]
+
+    def _set_trainable(self, trainable: bool) -> None:
+        for layer in self.network.layers[:FIRST_DENSE]:
+            layer.trainable = trainable
+
+    def _frozen_features(self, x: tf.Tensor) -> tf.Tensor:
+        for layer in self.network.layers[:FIRST_DENSE]:
+            x = layer(x, training=False)
+        return x
+
+    def _learning_features(self, x: tf.Tensor, *seeds: tf.Tensor) -> tf.Tensor:
         layers = self.network.layers
         for convolution, norm, seed in zip(layers[0:8:4], layers[2:8:4], seeds, strict=True):
             convolved = tf.nn.conv2d(x, convolution.kernel.value, 1, convolution.padding.upper())
             x, mean, variance = drop_normalise_pool(convolved, convolution.bias.value, norm, seed)
             for moving, current in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
                 moving.assign(moving.value * norm.momentum + current * (1 - norm.momentum))
-        features = layers[9](layers[8](x))
-        logits = tf.matmul(features, layers[10].kernel.value) + layers[10].bias.value
-        return logits, self.is_digit(features)[:, 0]
+        return layers[8](x)
 
     def _report(self, loss: tf.Tensor, answers: tf.Tensor, labels: tf.Tensor) -> None:
         count = tf.cast(tf.size(labels), tf.float32)

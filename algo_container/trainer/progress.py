@@ -8,16 +8,20 @@ import keras
 from tqdm import tqdm
 
 from trainer.heartbeat import beat
+from trainer.status import JobStatus
 
 BAR_WIDTH = 20
 BAR_FORMAT = "{desc} |{bar:20}| {n_fmt}/{total_fmt} {elapsed}, ETA {remaining}{postfix}"
 
 
 class Progress(keras.callbacks.Callback):  # type: ignore[misc] # Keras comes without types
-    """Shows epochs on `stream` and keeps the same lines, without control characters, in `lines`."""
+    """Shows epochs on `stream` and in `status`, and keeps the lines, without control characters, in `lines`."""
 
-    def __init__(self, stream: TextIO, epochs: int) -> None:
+    def __init__(self, stream: TextIO, epochs: int, status: JobStatus | None = None) -> None:
         super().__init__()
+        self._status = status
+        if status is not None:
+            status.plans(epochs)
         self.lines: list[str] = []
         self.epoch_durations_s: list[float] = []
         self._stream = stream
@@ -29,6 +33,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc] # Keras comes wi
     def say(self, line: str) -> None:
         """Show one line, above the bar if there is one, and keep it."""
         beat()
+        if self._status is not None:
+            self._status.says(line)
         self.lines.append(line)
         if self._bar is None:
             print(line, file=self._stream, flush=True)
@@ -53,6 +59,10 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc] # Keras comes wi
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Move the epoch's bar."""
         beat()
+        if self._status is not None:
+            passed_s = sum(self.epoch_durations_s) + time.monotonic() - self._epoch_started
+            done = len(self.epoch_durations_s) + (batch + 1) / self.params["steps"]
+            self._status.learns(done, logs or {}, passed_s / done * (self._epochs - done))
         if self._bar is not None:
             self._bar.set_postfix_str(_figures(logs or {}), refresh=False)
             self._bar.update()
@@ -64,6 +74,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc] # Keras comes wi
             self._bar = None
         self.epoch_durations_s.append(time.monotonic() - self._epoch_started)
         done = epoch + 1
+        if self._status is not None:
+            self._status.finishes_epoch(done, logs or {})
         remaining_s = sum(self.epoch_durations_s) / len(self.epoch_durations_s) * (self._epochs - done)
         filled = BAR_WIDTH * done // self._epochs
         self.say(

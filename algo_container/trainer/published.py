@@ -1,13 +1,10 @@
 """What is published already, read without the weight of Keras."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from trainer.digest import sha256
-
-# The pair, and beside it how to tell what is no digit.
-ARTEFACTS = ("model.json", "model.h5", "is_digit.json")
+from trainer.versions import ARTEFACTS, read_manifest
 
 
 def published_from(
@@ -15,16 +12,20 @@ def published_from(
 ) -> str | None:
     """Give the version published in `shared_dir` if it is whole and was trained by `recipe` on `data`, else None.
 
-    recipe: entries of the manifest's `training`; data: the manifest's `data`, compared by digest.
+    A retrained one counts as what it began with. recipe: entries of the manifest's `training`; data: the manifest's
+    `data`, compared by digest.
     """
+    manifest = read_manifest(shared_dir)
+    if manifest is None:
+        return None
     try:
-        manifest = json.loads((shared_dir / "manifest.json").read_text(encoding="utf-8"))
-        same_recipe = all(manifest["training"][name] == value for name, value in recipe.items())
-        same_data = {part: source["sha256"] for part, source in manifest["data"].items()} == {
+        begun = manifest.get("base", manifest)
+        same_recipe = all(begun["training"][name] == value for name, value in recipe.items())
+        same_data = {part: source["sha256"] for part, source in begun["data"].items()} == {
             part: source["sha256"] for part, source in data.items()
         }
         complete = set(manifest["files"]) == set(ARTEFACTS)
         whole = all(sha256(shared_dir / name) == facts["sha256"] for name, facts in manifest["files"].items())
         return str(manifest["version"]) if same_recipe and same_data and complete and whole else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None  # nothing published, not by us, or cut short: a training replaces it
+        return None  # not by us, or cut short: a training replaces it

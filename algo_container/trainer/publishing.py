@@ -1,13 +1,8 @@
 """Publish a model as a whole or not at all; shared/README.md holds the protocol and manifest.schema.json its form."""
 
-import contextlib
-import errno
-import fcntl
 import os
-import shutil
-import signal
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import absl.logging
@@ -16,16 +11,16 @@ import numpy as np
 
 from trainer.dataset import LABELS, PIXEL_MAX, SIDE, Digits, normalise
 from trainer.digest import sha256
+from trainer.disk import flush
 from trainer.errors import PublishError
 from trainer.json_text import to_json_text
-from trainer.published import ARTEFACTS
+from trainer.versions import ARTEFACTS, REFUSED, in_service, next_time, not_written, only_publisher, shelve
 
 SCHEMA_VERSION = 1
 # Chosen on letters of fonts and on the digits of six writers: lower, clumsy letters pass; higher, hasty digits do not.
 MIN_DIGIT_PROBABILITY = 0.8
 # Kernels of another runtime add up in another order; what they agree on is far closer than any two digits.
 PROBE_TOLERANCE = 1e-3
-INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 
 def publish(
@@ -36,47 +31,41 @@ def publish(
     facts: Mapping[str, object],
     write_extras: Callable[[Path], object],
 ) -> str:
-    """Publish `model` in `shared_dir` and return its version.
+    """Publish `model` in `shared_dir` and return its version; one that the gate refused is kept, but not served.
 
     is_digit: the layer that makes the log-odds of being a digit from what reaches the model's last layer;
-    facts: the manifest's metrics, training and data; write_extras: adds what people look at to the version's folder.
-    Raises PublishError if the folder cannot be written or the model does not read back as it was; what was
-    published before then stays as it is.
+    facts: the manifest's metrics, training and data and, of a retrained one, parent, base, feedback and gate;
+    write_extras: adds what people look at to the version's folder. Raises PublishError if the folder cannot be written,
+    the model does not read back as it was, or its parent is no longer in service; what was published before then stays
+    as it is.
     """
     probe = make_probe(model, is_digit, test)
     try:
-        with _only_publisher(shared_dir):
-            versions = shared_dir / "versions"
-            for leftover in versions.glob(".partial-*"):  # a publisher that was killed; the lock says it is not at work
-                shutil.rmtree(leftover)
-            partial = versions / f".partial-{os.getpid()}"
+        with only_publisher(shared_dir):
+            _check_parent(shared_dir, facts)
+            partial = shared_dir / "versions" / f".partial-{os.getpid()}"
             partial.mkdir(parents=True)
             _write_model(model, is_digit, partial)
             _check_read_back(partial, probe)
-            version = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{sha256(partial / 'model.h5')[:8]}"
-            manifest = _manifest(version, partial, probe, facts)
+            created_at = next_time(shared_dir)
+            version = f"{created_at:%Y%m%dT%H%M%SZ}-{sha256(partial / 'model.h5')[:8]}"
+            manifest = _manifest(version, created_at, partial, probe, facts)
             write_extras(partial)
             (partial / "manifest.json").write_text(to_json_text(manifest), encoding="utf-8")
-            for path in [*partial.iterdir(), partial]:
-                _flush(path)
-            with _uninterrupted():
-                partial.rename(versions / version)
-                _flush(versions)
-                for name in _commit_order(shared_dir):
-                    _replace(shared_dir / name, (versions / version / name).read_bytes())
+            shelve(shared_dir, partial, version, serve=_verdict(facts) != REFUSED)
             return version
     except OSError as error:
-        raise _not_written(shared_dir, error) from error
+        raise not_written(shared_dir, error) from error
 
 
 def check_writable(shared_dir: Path) -> None:
     """Raise PublishError now rather than after the training if nothing can be published in `shared_dir`."""
     try:
-        with _only_publisher(shared_dir):
+        with only_publisher(shared_dir):
             (shared_dir / "versions").mkdir(exist_ok=True)
-            _flush(shared_dir / "versions")
+            flush(shared_dir / "versions")
     except OSError as error:
-        raise _not_written(shared_dir, error) from error
+        raise not_written(shared_dir, error) from error
 
 
 def make_probe(model: keras.Model, is_digit: keras.layers.Dense, test: Digits) -> dict[str, object]:
@@ -93,18 +82,28 @@ def make_probe(model: keras.Model, is_digit: keras.layers.Dense, test: Digits) -
     }
 
 
-def _not_written(shared_dir: Path, error: OSError) -> PublishError:
-    return PublishError(
-        f"{shared_dir}: the model could not be written ({error.strerror or error}); what was published before is "
-        "untouched: make room or mend the folder's permissions, then train again"
-    )
+def _verdict(facts: Mapping[str, object]) -> object:
+    gate = facts.get("gate")
+    return gate.get("verdict") if isinstance(gate, dict) else None
 
 
-def _manifest(version: str, folder: Path, probe: dict[str, object], facts: Mapping[str, object]) -> dict[str, object]:
+def _check_parent(shared_dir: Path, facts: Mapping[str, object]) -> None:
+    """Refuse to replace what the gate did not compare with."""
+    now = in_service(shared_dir)
+    if facts.get("parent") is not None and (now is None or now[0]["version"] != facts["parent"]):
+        raise PublishError(
+            f"version {facts['parent']}, from which this model was retrained, went out of service meanwhile; "
+            "nothing is published: retrain from the one that serves now"
+        )
+
+
+def _manifest(
+    version: str, created_at: datetime, folder: Path, probe: dict[str, object], facts: Mapping[str, object]
+) -> dict[str, object]:
     return {
         "schema_version": SCHEMA_VERSION,
         "version": version,
-        "created_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "created_at": f"{created_at:%Y-%m-%dT%H:%M:%SZ}",
         "parent": None,
         "keras_version": keras.__version__,
         "input": {"shape": [SIDE, SIDE, 1], "divisor": PIXEL_MAX, "ink": "bright"},
@@ -134,60 +133,3 @@ def _check_read_back(folder: Path, probe: dict[str, object]) -> None:
     difference = float(np.abs(model.predict(normalise(pixels), verbose=0) - np.array(probe["outputs"])).max())
     if not difference <= PROBE_TOLERANCE:
         raise PublishError(f"the written model differs from the trained one by {difference:.2g}; nothing is published")
-
-
-def _commit_order(shared_dir: Path) -> tuple[str, ...]:
-    """Put the manifest last: a reader takes it as the commit.
-
-    But first where there is none yet: a reader would then take the two files, one of them new and one old, for a
-    pair of the user's own. What the manifest names is whole in its version's folder by now.
-    """
-    if (shared_dir / "manifest.json").exists():
-        return (*ARTEFACTS, "manifest.json")
-    return ("manifest.json", *ARTEFACTS)
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let a Ctrl-C or a stop wait until what has begun to be visible is whole.
-
-    Not by a signal mask: that is the thread's own, and TensorFlow's threads would let the signal in.
-    """
-    came: list[int] = []
-    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTIONS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    for interruption in came:
-        signal.raise_signal(interruption)
-
-
-@contextlib.contextmanager
-def _only_publisher(shared_dir: Path) -> Iterator[None]:
-    shared_dir.mkdir(parents=True, exist_ok=True)
-    with (shared_dir / ".publish.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_bytes(content)
-    _flush(temporary)
-    os.replace(temporary, path)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    """Wait until the disk holds the file or the folder's entries."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        # Folders that a hypervisor shares with its machine cannot be flushed; their files can.
-        if error.errno != errno.EINVAL or not path.is_dir():
-            raise
-    finally:
-        os.close(handle)

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
 MAX_SEED = 2**31 - 1  # TensorFlow's stateless generators take 32 bits
 PROJECT_SHARED_DIR = Path(__file__).resolve().parents[2] / "shared"
 
@@ -23,6 +26,12 @@ class Settings:
     min_accuracy: float
     validation_share: float
     unattended: bool
+    feedback: URL
+    retrain_after: int
+    watch: bool
+    retrain: bool
+    roll_back: bool
+    roll_back_to: str | None
 
 
 def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -75,7 +84,27 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         help="for a service: nothing to do is no failure, so end with status 0 where there is no data to train on, "
         "or the published model was trained on this data with these options [UNATTENDED=1]",
     )
+    parser.add_argument(
+        "--feedback",
+        type=_database,
+        default=environment.get("DATABASE_URL") or argparse.SUPPRESS,
+        help="URL of the database in which the user interface keeps the feedback [DATABASE_URL] "
+        "(default: feedback/feedback.db in the folder of --out)",
+    )
+    option("--retrain-after", "RETRAIN_AFTER", _whole(1), 20, "new labels that lead to a training while watching")
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--watch", action="store_true", help="watch the feedback and retrain from it, until stopped")
+    modes.add_argument("--retrain", action="store_true", help="retrain the model in service from the feedback now")
+    modes.add_argument(
+        "--rollback",
+        nargs="?",
+        const="",
+        metavar="VERSION",
+        default=argparse.SUPPRESS,
+        help="put a version of the folder versions/ into service again; without a name the one before",
+    )
     chosen = parser.parse_args(arguments)
+    database = URL.create("sqlite", database=str(chosen.out / "feedback" / "feedback.db"))
     return Settings(
         data_dir=getattr(chosen, "data", chosen.out),
         strokes=chosen.strokes,
@@ -86,7 +115,22 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         min_accuracy=chosen.min_accuracy,
         validation_share=chosen.validation_share,
         unattended=chosen.unattended,
+        feedback=getattr(chosen, "feedback", database),
+        retrain_after=chosen.retrain_after,
+        watch=chosen.watch,
+        retrain=chosen.retrain,
+        roll_back=hasattr(chosen, "rollback"),
+        roll_back_to=getattr(chosen, "rollback", None) or None,
     )
+
+
+def _database(text: str) -> URL:
+    try:
+        return make_url(text)
+    except ArgumentError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}, expected a database's URL, such as sqlite:///feedback.db"
+        ) from error
 
 
 def _whole(least: int, most: int | None = None) -> Callable[[str], int]:

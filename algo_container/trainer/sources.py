@@ -19,18 +19,20 @@ STROKES_SHARE, FORMS_SHARE, NON_DIGITS_SHARE = 0.16, 0.06, 0.16
 
 @dataclass(frozen=True)
 class Sources:
-    """All that can be trained on. scanned: from the CSV; drawings: one entry a kind, with its share of a step."""
+    """All that can be trained on, each kind with its share of a step. scanned: from the CSV, takes the rest of it."""
 
     scanned: Part
     drawings: tuple[tuple[Strokes, float], ...]
+    pictures: tuple[tuple[Part, float], ...] = ()
 
-    def drawn_rows(self, batch_size: int) -> list[int]:
-        """Give how many rows of each kind of drawings a step of `batch_size` rows takes; none too few."""
-        return [max(1, round(share * batch_size)) if share else 0 for _, share in self.drawings]
+    def rows(self, batch_size: int) -> list[int]:
+        """Give how many rows of each kind a step of `batch_size` rows takes: scanned, pictures, drawings.
 
-    def scanned_rows(self, batch_size: int) -> int:
-        """Give how many scanned digits such a step takes; at least one."""
-        return max(1, batch_size - sum(self.drawn_rows(batch_size)))
+        None too few: of each kind that has a share at least one.
+        """
+        shares = [share for _, share in (*self.pictures, *self.drawings)]
+        others = [max(1, round(share * batch_size)) if share else 0 for share in shares]
+        return [max(1, batch_size - sum(others)), *others]
 
 
 def gather(scanned: Part, strokes: Strokes | None, as_they_came: list[Drawing], seed: int) -> Sources:
@@ -46,42 +48,42 @@ def gather(scanned: Part, strokes: Strokes | None, as_they_came: list[Drawing], 
 
 
 class Steps(keras.utils.PyDataset):  # type: ignore[misc] # Keras comes without types
-    """One epoch: every scanned digit, in another order each time, with drawings of every kind beside them.
+    """One epoch: every scanned digit, in another order each time, with pictures and drawings of every kind beside them.
+
+    Or, where `steps` says so, only that many steps with as many of the scanned digits as they take.
 
     A step is ((pictures, points, pen), labels): pictures float32 (n, 28, 28, 1); points and pen as in Strokes, m of
     them; labels int32 (n + m,), those of the pictures first.
     """
 
-    def __init__(self, sources: Sources, batch_size: int, seed: int) -> None:
+    def __init__(self, sources: Sources, batch_size: int, seed: int, steps: int | None = None) -> None:
         super().__init__()
-        self._sources = sources
+        self._parts = [sources.scanned, *(part for part, _ in sources.pictures)]
+        self._strokes = [strokes for strokes, _ in sources.drawings]
         self._rng = np.random.default_rng(seed)
-        self._scanned_rows = sources.scanned_rows(batch_size)
-        self._drawn_rows = sources.drawn_rows(batch_size)
+        self._rows = sources.rows(batch_size)
+        self._steps = steps or -(-len(sources.scanned.y) // self._rows[0])
         self._shuffle()
 
     def __len__(self) -> int:
-        return -(-len(self._sources.scanned.y) // self._scanned_rows)
+        return self._steps
 
     def __getitem__(self, step: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-        scanned = self._orders[0][step]
-        drawn = [
-            strokes[order[step]] for (strokes, _), order in zip(self._sources.drawings, self._orders[1:], strict=True)
-        ]
-        labels = [self._sources.scanned.y[scanned].astype(np.int32), *(strokes.labels for strokes in drawn)]
+        rows = [order[step] for order in self._orders]
+        scanned = list(zip(self._parts, rows, strict=False))
+        drawn = [strokes[chosen] for strokes, chosen in zip(self._strokes, rows[len(scanned) :], strict=True)]
+        labels = [*(part.y[chosen].astype(np.int32) for part, chosen in scanned), *(part.labels for part in drawn)]
+        pictures = np.concatenate([part.x[chosen] for part, chosen in scanned])
         points, pen = (np.concatenate([getattr(part, name) for part in drawn]) for name in ("points", "pen"))
-        return (self._sources.scanned.x[scanned], points, pen), np.concatenate(labels)
+        return (pictures, points, pen), np.concatenate(labels)
 
     def on_epoch_end(self) -> None:
         """Put everything into another order."""
         self._shuffle()
 
     def _shuffle(self) -> None:
-        counts = [len(self._sources.scanned.y), *(len(strokes) for strokes, _ in self._sources.drawings)]
-        self._orders = [
-            self._order(count, rows)
-            for count, rows in zip(counts, [self._scanned_rows, *self._drawn_rows], strict=True)
-        ]
+        counts = [*(len(part.y) for part in self._parts), *map(len, self._strokes)]
+        self._orders = [self._order(count, rows) for count, rows in zip(counts, self._rows, strict=True)]
 
     def _order(self, count: int, rows: int) -> np.ndarray:
         """Give the rows of each step, (steps, rows): a permutation of all, begun again where it does not suffice.
@@ -89,5 +91,5 @@ class Steps(keras.utils.PyDataset):  # type: ignore[misc] # Keras comes without 
         So every step has the same size, and XLA compiles only once.
         """
         wanted = len(self) * rows
-        rounds = [self._rng.permutation(count) for _ in range(-(-wanted // count))]
+        rounds = [self._rng.permutation(count) for _ in range(-(-wanted // count))] if wanted else []
         return np.concatenate([*rounds, np.zeros(0, dtype=int)])[:wanted].reshape(len(self), rows)

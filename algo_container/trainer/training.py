@@ -17,25 +17,36 @@ from trainer.network import reestimate_batch_norm
 from trainer.progress import Progress
 from trainer.sources import Sources, Steps
 
-PEAK_LEARNING_RATE = 2e-3
 WARM_UP_SHARE = 0.05
-# The published weights are a moving average, in which a step's share falls to a third in so many steps.
-AVERAGED_STEPS = 1_000
-AVERAGED_SHARE = 0.05
 # As many rows as give every channel's mean and variance to three digits.
 STATISTICS_ROWS = 20_000
 VALIDATION_BATCH_SIZE = 1_000
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """How to fit.
+
+    steps: an epoch; None for as many as show every scanned digit once. The published weights are a moving average, in
+    which a step's share falls to a third in `averaged_steps`, but never more than `averaged_share` of all steps.
+    """
+
+    epochs: int
+    batch_size: int
+    seed: int
+    steps: int | None = None
+    peak_learning_rate: float = 2e-3
+    averaged_steps: int = 1_000
+    averaged_share: float = 0.05
+
+
+@dataclass(frozen=True)
 class Training:
     """How a fit went.
 
-    lesson: the network and its second output; history: metric name to one value an epoch; interrupted: a person
-    stopped it.
+    history: metric name to one value an epoch; interrupted: a person stopped it.
     """
 
-    lesson: Lesson
     history: dict[str, list[float]]
     epochs_done: int
     duration_s: float
@@ -48,25 +59,17 @@ def make_reproducible(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def fit(
-    network: keras.Sequential,
-    sources: Sources,
-    validation: Part | None,
-    epochs: int,
-    batch_size: int,
-    seed: int,
-    progress: Progress,
-) -> Training:
-    """Train `network` in place, then re-estimate its BatchNormalization statistics unless a person stopped it."""
-    steps = Steps(sources, batch_size, seed)
+def fit(lesson: Lesson, sources: Sources, validation: Part | None, recipe: Recipe, progress: Progress) -> Training:
+    """Train the lesson's network in place, then re-estimate its BatchNormalization statistics.
+
+    Not those of a frozen network, which have not changed, nor those of a training that was stopped, which nobody needs.
+    """
+    steps = Steps(sources, recipe.batch_size, recipe.seed, recipe.steps)
+    total = recipe.epochs * len(steps)
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        epochs * len(steps),
-        warmup_target=PEAK_LEARNING_RATE,
-        warmup_steps=max(1, int(WARM_UP_SHARE * epochs * len(steps))),
+        0.0, total, warmup_target=recipe.peak_learning_rate, warmup_steps=max(1, int(WARM_UP_SHARE * total))
     )
-    averaged_steps = max(1.0, min(AVERAGED_STEPS, AVERAGED_SHARE * epochs * len(steps)))
-    lesson = Lesson(network, seed)
+    averaged_steps = max(1.0, min(recipe.averaged_steps, recipe.averaged_share * total))
     # XLA is what Keras would choose by itself; on a CPU it makes the convolutions ten times slower.
     lesson.compile(
         optimizer=keras.optimizers.Adam(rate, use_ema=True, ema_momentum=1 - 1 / averaged_steps), jit_compile=False
@@ -75,15 +78,16 @@ def fit(
     with stop_after_epoch(progress) as stop:
         history = lesson.fit(
             steps,
-            epochs=epochs,
+            epochs=recipe.epochs,
             validation_data=None if validation is None else (validation.x, validation.y),
             validation_batch_size=VALIDATION_BATCH_SIZE,
             callbacks=[progress, stop],
             verbose=0,
         )
-    if not stop.requested:
-        reestimate_batch_norm(network, _as_in_training(steps, seed))
-    return Training(lesson, history.history, len(history.epoch), time.monotonic() - started, stop.requested)
+    lesson.thaw()
+    if not stop.requested and not lesson.frozen:
+        reestimate_batch_norm(lesson.network, _as_in_training(steps, recipe.seed))
+    return Training(history.history, len(history.epoch), time.monotonic() - started, stop.requested)
 
 
 def _as_in_training(steps: Steps, seed: int) -> np.ndarray:

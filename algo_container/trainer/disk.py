@@ -1,0 +1,59 @@
+"""Write files so that a reader, a killed writer or a power cut never meets half of one."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put `content` in the place of the file; when this returns, it is on the disk. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.partial")
+    temporary.write_bytes(content)
+    flush(temporary)
+    os.replace(temporary, path)
+    flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Wait until the disk holds the file or the folder's entries."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Folders that a hypervisor shares with its machine cannot be flushed; their files can.
+        if error.errno != errno.EINVAL or not path.is_dir():
+            raise
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock that `path` stands for, after waiting for whoever has it; a killed holder has let it go."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a Ctrl-C or a stop wait until what has begun to be visible is whole.
+
+    Not by a signal mask: that is the thread's own, and TensorFlow's threads would let the signal in.
+    """
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for interruption in came:
+        signal.raise_signal(interruption)

@@ -1,0 +1,171 @@
+"""Read what people drew and meant from the store that the user interface keeps; shared/README.md holds its form."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    DateTime,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    func,
+    select,
+)
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from trainer.dataset import LABELS, SIDE
+from trainer.errors import StoreError
+from trainer.strokes import MAX_COORDINATE, Drawing
+
+# As long as the user interface waits for it.
+BUSY_TIMEOUT_S = 5
+STROKES_MEDIA_TYPE = "application/json"
+# They make a drawing worth another look.
+LABEL_ACTIONS = ("accept", "correct")
+
+metadata = MetaData()
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String),
+    Column("label", Integer),
+    Column("pixels", LargeBinary),
+    Column("original", LargeBinary),
+    Column("original_type", String),
+    Column("session", String),
+    Column("accepted_at", DateTime(timezone=True)),
+)
+actions = Table(
+    "actions",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("kind", String),
+    Column("version", String),
+)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One drawing and the digit that was meant.
+
+    pixels: uint8 (28, 28), as the network saw it; drawing: its strokes, if they were sent; session: by the same
+    person as others with the same one, if known; accepted: a person vouched for the label.
+    """
+
+    id: str
+    label: int
+    pixels: np.ndarray
+    drawing: Drawing | None
+    session: str | None
+    accepted: bool
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All of the store at one moment. through, actions_through: the highest numbers of both tables, 0 if empty."""
+
+    drawings: list[Labelled]
+    through: int
+    actions_through: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """Something that a person asked the watching trainer for: to retrain, or to go back to a version."""
+
+    number: int
+    kind: str
+    version: str | None
+
+
+class FeedbackStore:
+    """The store behind a database's URL; never written here, and never made where it is missing."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+
+    def read(self) -> Contents:
+        """Read all drawings, oldest first; what cannot be understood is left out. Raises StoreError."""
+        with self._connected() as connection:
+            if connection is None:
+                return Contents([], 0, 0)
+            actions_through = connection.scalar(select(func.max(actions.c.number))) or 0
+            rows = connection.execute(select(feedback).order_by(feedback.c.number)).all()
+        drawings = [
+            Labelled(
+                row.id,
+                row.label,
+                np.frombuffer(row.pixels, dtype=np.uint8).reshape(SIDE, SIDE),
+                _strokes(row.original) if row.original_type == STROKES_MEDIA_TYPE else None,
+                row.session,
+                row.accepted_at is not None,
+            )
+            for row in rows
+            if row.label in LABELS and len(row.pixels) == SIDE**2
+        ]
+        return Contents(drawings, max((row.number for row in rows), default=0), actions_through)
+
+    def count_new(self, through: int, actions_through: int) -> int:
+        """Count the drawings after `through` and those that were vouched for after `actions_through`."""
+        with self._connected() as connection:
+            if connection is None:
+                return 0
+            newer = select(func.count()).where(feedback.c.number > through)
+            vouched = select(func.count()).where(actions.c.number > actions_through, actions.c.kind.in_(LABEL_ACTIONS))
+            return int(connection.scalar(newer) or 0) + int(connection.scalar(vouched) or 0)
+
+    def requests(self, through: int) -> list[Request]:
+        """Give what was asked of the trainer after the action `through`, in order."""
+        with self._connected() as connection:
+            if connection is None:
+                return []
+            wanted = select(actions).where(actions.c.number > through, actions.c.kind.in_(("retrain", "rollback")))
+            rows = connection.execute(wanted.order_by(actions.c.number)).all()
+        return [Request(row.number, row.kind, row.version) for row in rows]
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection | None]:
+        """Give a connection for a moment; None where no store has been made yet."""
+        if self._url.get_backend_name() == "sqlite" and not Path(self._url.database or "").exists():
+            yield None
+            return
+        try:
+            engine = self._engine()
+            with engine.connect() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError, ImportError) as error:
+            raise StoreError(
+                f"the feedback store cannot be read ({str(error).splitlines()[0][:200]}); if it is of an earlier "
+                "version, start the user interface once, which brings it up to date"
+            ) from error
+
+    def _engine(self) -> Engine:
+        if self._url.get_backend_name() != "sqlite":
+            return create_engine(self._url, poolclass=NullPool)
+        read_only = self._url.set(
+            database=f"file:{Path(self._url.database or '').resolve().as_posix()}", query={"mode": "ro", "uri": "true"}
+        )
+        return create_engine(read_only, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+
+def _strokes(original: bytes) -> Drawing | None:
+    """Read stored strokes; None for what the trainer has no use for, as an empty one."""
+    try:
+        drawing = [[(float(x), float(y)) for x, y in stroke] for stroke in json.loads(original) if stroke]
+    except (ValueError, TypeError):
+        return None
+    within = all(abs(value) <= MAX_COORDINATE for stroke in drawing for point in stroke for value in point)
+    return drawing if drawing and within else None

@@ -1,0 +1,233 @@
+"""Teach the model in service what people said they meant, without letting it forget what it was taught before."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer.attempts import Attempt, note
+from trainer.dataset import Digits, Part, normalise
+from trainer.digit_forms import draw_digits
+from trainer.evaluation import Report, draw_once, evaluate, evaluate_drawn, predict, summary
+from trainer.feedback_store import Contents, Labelled
+from trainer.gate import Examination, judge
+from trainer.label_checks import held_back
+from trainer.lesson import Lesson
+from trainer.non_digits import draw_non_digits
+from trainer.parent import Parent, read_parent
+from trainer.people import Sides, as_pictures, as_strokes, digest, take_sides
+from trainer.progress import Progress
+from trainer.publishing import check_writable, publish
+from trainer.record import write_record
+from trainer.sources import Sources
+from trainer.status import JobStatus, tell, utc_now
+from trainer.strokes import Drawing, Strokes, split_by_writer
+from trainer.training import Recipe, fit, make_reproducible
+
+# Chosen on writers whom five models had not seen (benchmarks/README.md): how far the feedback pulls, and what holds.
+EPOCHS, STEPS, BATCH_SIZE, PEAK_LEARNING_RATE, AVERAGED_STEPS = 6, 150, 128, 1.5e-3, 200
+FEEDBACK_STROKES_SHARE, FEEDBACK_PICTURES_SHARE = 0.25, 0.1
+STROKES_SHARE, FORMS_SHARE, NON_DIGITS_SHARE = 0.06, 0.06, 0.06
+# What the parent is least sure of is where a new hand first pushes an old one out.
+UNSURE_ROWS, UNSURE_SHARE = 6_000, 0.35
+# Of the feedback, what the parent reads worst comes twice as often as the rest.
+MISREAD_SHARE = 0.2
+KEPT_OF_LEARNED = 0.6
+FORMS, NON_DIGITS = 4_000, 6_000
+# To compare labels with: as many examples as make the thresholds steady.
+TRUSTED_ROWS = 5_000
+# The same writers every time: what they are examined on is never replayed.
+EXAMINED_WRITERS_SHARE, EXAMINED_WRITERS_SEED = 0.1, 0
+EXAMINED_FORMS = 2_000
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What the models before were taught, to be replayed. strokes and drawings are the same, in both forms."""
+
+    train: Digits
+    test: Digits
+    strokes: Strokes | None
+    drawings: list[Drawing]
+    data: Mapping[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a retraining ended: "served", "refused", "nothing" (to learn) or "stopped"; version: of what came out."""
+
+    verdict: str
+    version: str | None = None
+    reason: str | None = None
+
+
+def retrain(
+    contents: Contents,
+    taught: Taught,
+    shared_dir: Path,
+    seed: int,
+    min_accuracy: float,
+    status: JobStatus,
+) -> Outcome:
+    """Check the feedback, teach it to a copy of the model in service, and let the gate decide which of them serves.
+
+    Raises RetrainError if the model in service cannot be taught, PublishError if the folder cannot be written.
+    """
+    check_writable(shared_dir)
+    progress = Progress(sys.stdout, EPOCHS, status)
+    make_reproducible(seed)
+    parent = read_parent(shared_dir)
+    attempt = Attempt(parent.version, contents.through, contents.actions_through, contents.actions_through)
+
+    status.enters("checking")
+    trusted = trusted_part(taught, seed)
+    opinion = parent.opinion(as_pictures(contents.drawings).x)
+    held = held_back(contents.drawings, opinion, trusted.y.astype(int), parent.opinion(trusted.x))
+    checks = {"checked_at": utc_now(), "model_version": parent.version}
+    tell(shared_dir, "checks.json", {**checks, "held_back": [{"id": name, **facts} for name, facts in held.items()]})
+    progress.say(
+        f"{len(contents.drawings)} drawings with labels, {len(held)} of them held back for a person to look at"
+    )
+    sides = take_sides([drawing for drawing in contents.drawings if drawing.id not in held], seed)
+    if not sides.learned or not sides.examined:
+        note(shared_dir, attempt)
+        return Outcome(
+            "nothing", reason=f"{len(held)} of {len(contents.drawings)} drawings are held back: too few left"
+        )
+
+    status.enters("learning")
+    progress.say(
+        f"{len(sides.learned)} to learn from, {len(sides.examined)} to be examined on, told apart by {sides.by}"
+    )
+    lesson = parent.lesson(seed)
+    replayed, examined = split_drawn(taught)
+    sources = gather(sides.learned, taught, replayed, parent, seed)
+    recipe = Recipe(EPOCHS, BATCH_SIZE, seed, STEPS, PEAK_LEARNING_RATE, AVERAGED_STEPS)
+    training = fit(lesson, sources, None, recipe, progress)
+    if training.interrupted:
+        return Outcome("stopped", reason="a person stopped it; nothing is published")
+
+    parent.blend(lesson, KEPT_OF_LEARNED)
+
+    status.enters("examining")
+    report, gate = examine(lesson, parent, sides, taught, examined, min_accuracy)
+    progress.say(summary(report))
+    status.enters("publishing")
+    facts = {
+        "parent": parent.version,
+        "base": parent.base,
+        "metrics": {name: report[name] for name in ("dataset", "n", "correct", "accuracy", "accuracy_ci95")},
+        "training": {
+            "rows": len(sides.learned),
+            "epochs": EPOCHS,
+            "batch_size": BATCH_SIZE,
+            "seed": seed,
+            "validation_share": 0.0,
+            "steps": STEPS,
+            "learning_rate": PEAK_LEARNING_RATE,
+            "duration_s": round(training.duration_s, 1),
+        },
+        "data": taught.data,
+        "feedback": {
+            "learned": {drawing.id: drawing.label for drawing in sides.learned},
+            "examined": {drawing.id: drawing.label for drawing in sides.examined},
+            "held_back": len(held),
+            "digest": digest([*sides.learned, *sides.examined]),
+            "through": contents.through,
+            "actions_through": contents.actions_through,
+        },
+        "gate": gate,
+    }
+
+    def write_extras(folder: Path) -> None:
+        write_record(folder, training.history, report, taught.test, progress.lines)
+
+    version = publish(lesson.network, lesson.is_digit, shared_dir, taught.test, facts, write_extras)
+    note(shared_dir, attempt)
+    return Outcome(gate["verdict"], version, "; ".join(gate["reasons"]) or None)
+
+
+def trusted_part(taught: Taught, seed: int) -> Part:
+    """Choose examples whose labels are known, scanned ones and drawn ones, to compare labels with."""
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(len(taught.train))[:TRUSTED_ROWS]
+    scanned = Part(normalise(taught.train.pixels[rows]), taught.train.labels[rows])
+    drawn = taught.strokes or draw_digits(TRUSTED_ROWS, seed)[0]
+    drawn = drawn[rng.permutation(len(drawn))[:TRUSTED_ROWS]]
+    return Part(
+        np.concatenate([scanned.x, draw_once(drawn, seed)]),
+        np.concatenate([scanned.y, drawn.labels.astype(np.uint8)]),
+    )
+
+
+def split_drawn(taught: Taught) -> tuple[tuple[Strokes | None, list[Drawing]], tuple[str, Strokes]]:
+    """Hold out some writers to be examined on; without a stroke file forms that are never learned from."""
+    if taught.strokes is not None:
+        kept, drawings, held = split_by_writer(
+            taught.strokes, taught.drawings, EXAMINED_WRITERS_SHARE, EXAMINED_WRITERS_SEED
+        )
+        if held is not None:
+            return (kept, drawings), ("strokes", held)
+    return (taught.strokes, taught.drawings), ("forms", draw_digits(EXAMINED_FORMS, EXAMINED_WRITERS_SEED)[0])
+
+
+def gather(
+    learned: Sequence[Labelled],
+    taught: Taught,
+    replayed: tuple[Strokes | None, list[Drawing]],
+    parent: Parent,
+    seed: int,
+) -> Sources:
+    """Put the feedback together with what was taught before, the part that is easily forgotten above all."""
+    forms, shapes = draw_digits(FORMS, seed + 1)
+    strokes, drawings = replayed
+    non_digits = draw_non_digits(NON_DIGITS, seed + 1, [*drawings, *shapes])
+    scanned = Part(normalise(taught.train.pixels), taught.train.labels)
+    probabilities = predict(parent.network, scanned.x)[np.arange(len(scanned.y)), scanned.y]
+    unsure = np.argsort(probabilities, kind="stable")[:UNSURE_ROWS]
+    heard = with_emphasis(learned, parent)
+    pictures = [
+        (as_pictures(heard), FEEDBACK_PICTURES_SHARE),
+        (Part(scanned.x[unsure], scanned.y[unsure]), UNSURE_SHARE),
+    ]
+    drawn = [(forms, FORMS_SHARE), (non_digits, NON_DIGITS_SHARE)]
+    if strokes is not None:
+        drawn.append((strokes, STROKES_SHARE))
+    if (feedback_strokes := as_strokes(heard)) is not None:
+        drawn.append((feedback_strokes, FEEDBACK_STROKES_SHARE))
+    return Sources(scanned, tuple(drawn), tuple(pictures))
+
+
+def with_emphasis(learned: Sequence[Labelled], parent: Parent) -> list[Labelled]:
+    """Repeat the drawings that the parent reads worst: they are what a person wanted to be learned."""
+    part = as_pictures(learned)
+    probabilities = predict(parent.network, part.x)[np.arange(len(part.y)), part.y]
+    worst = np.argsort(probabilities, kind="stable")[: round(MISREAD_SHARE * len(learned))]
+    return [*learned, *(learned[row] for row in worst)]
+
+
+def examine(
+    lesson: Lesson,
+    parent: Parent,
+    sides: Sides,
+    taught: Taught,
+    examined: tuple[str, Strokes],
+    min_accuracy: float,
+) -> tuple[Report, dict[str, Any]]:
+    """Report on the candidate, and let the gate compare it with its parent."""
+
+    def compare(pictures: np.ndarray, labels: np.ndarray) -> Examination:
+        return Examination(labels.astype(int), predict(parent.network, pictures), predict(lesson.network, pictures))
+
+    drawn_of, drawn = examined
+    on_test = compare(normalise(taught.test.pixels), taught.test.labels)
+    on_drawn = compare(draw_once(drawn, EXAMINED_WRITERS_SEED), drawn.labels)
+    heard = as_pictures(sides.examined)
+    report = evaluate(on_test.candidate, taught.test)
+    if drawn_of == "strokes":
+        report["drawn"] = evaluate_drawn(on_drawn.candidate, drawn)
+    gate = judge(on_test, on_drawn, compare(heard.x, heard.y), sides.by, drawn_of, min_accuracy)
+    return report, gate

@@ -1,0 +1,138 @@
+"""Watch the feedback store, and have a model retrained when there is enough to learn or somebody asks for it.
+
+The watcher holds no TensorFlow: each training is a process of its own, whose memory ends with it.
+"""
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from dataclasses import replace as with_changes
+from multiprocessing.process import BaseProcess
+
+from trainer.attempts import last_attempt, note
+from trainer.errors import TrainerError
+from trainer.feedback_store import FeedbackStore, Request
+from trainer.heartbeat import beat
+from trainer.settings import Settings
+from trainer.status import tell, told, utc_now
+from trainer.versions import only_publisher, roll_back
+
+POLL_INTERVAL_S = 2.0
+# After a training that failed, as for want of memory; each further failure in a row doubles it.
+RETRY_S, LONGEST_RETRY_S = 60.0, 3600.0
+STOP_WAIT_S = 5.0
+
+
+def watch(settings: Settings, job: Callable[[Settings], None]) -> None:
+    """Watch until the process is stopped. job: what a training's process does with the settings it is given."""
+    with only_publisher(settings.shared_dir):
+        pass  # what a killed trainer had begun to publish is finished
+    watcher = Watcher(settings, job)
+    if settings.unattended:
+        watcher.train_first()
+    print(f"watching the feedback: {settings.retrain_after} new labels lead to a training", flush=True)
+    try:
+        while True:
+            watcher.look()
+            time.sleep(POLL_INTERVAL_S)
+    finally:
+        watcher.stop()
+
+
+class Watcher:
+    """Holds at most one training, and remembers nothing that a restart would need: files say all that."""
+
+    def __init__(self, settings: Settings, job: Callable[[Settings], None]) -> None:
+        self._settings = with_changes(settings, watch=False)
+        self._job = job
+        self._store = FeedbackStore(settings.feedback)
+        self._training: BaseProcess | None = None
+        self._is_first = False
+        self._asked_by: int | None = None
+        self._failures = 0
+        self._retry_at = 0.0
+        self._new_labels = 0
+        self._error: str | None = None
+
+    def train_first(self) -> None:
+        """Start the training that makes a model from scratch, if there is none of these data and options."""
+        self._is_first = True
+        self._start(self._settings)
+
+    def look(self) -> None:
+        """Do what there is to do now; what goes wrong is said once and tried again at the next look."""
+        error = None
+        try:
+            self._take_leave()
+            for request in self._store.requests(last_attempt(self._settings.shared_dir).requests_through):
+                self._deal_with(request)
+            attempt = last_attempt(self._settings.shared_dir)
+            self._new_labels = self._store.count_new(attempt.through, attempt.actions_through)
+            is_enough = self._new_labels >= self._settings.retrain_after
+            if is_enough and self._training is None and time.monotonic() >= self._retry_at:
+                self._retrain()
+        except (TrainerError, OSError) as problem:
+            error = str(problem)
+        if error is not None and error != self._error:
+            print(f"cnn_mnist.py: {error}", flush=True)
+        self._error = error
+        if self._training is None:
+            beat()  # at work, the training gives the sign of life: one that hangs must be missed
+        facts = {"updated_at": utc_now(), "new_labels": self._new_labels, "labels_wanted": self._settings.retrain_after}
+        tell(self._settings.shared_dir, "watcher.json", {**facts, "error": error})
+
+    def stop(self) -> None:
+        """Stop the training, if there is one."""
+        if self._training is not None:
+            self._training.terminate()
+            self._training.join(STOP_WAIT_S)
+
+    def _deal_with(self, request: Request) -> None:
+        if request.kind == "retrain":
+            if self._training is None:
+                self._asked_by = request.number
+                self._retrain()
+            return
+        try:
+            version, changed = roll_back(self._settings.shared_dir, request.version)
+            print(f"version {version} {'serves again' if changed else 'is in service already'}", flush=True)
+        finally:
+            self._is_done(request.number)  # also if it cannot be had: it would be asked for again and again
+
+    def _is_done(self, number: int) -> None:
+        attempt = last_attempt(self._settings.shared_dir)
+        note(self._settings.shared_dir, with_changes(attempt, requests_through=max(number, attempt.requests_through)))
+
+    def _retrain(self) -> None:
+        self._is_first = False
+        self._start(with_changes(self._settings, retrain=True))
+
+    def _start(self, settings: Settings) -> None:
+        self._training = multiprocessing.get_context("spawn").Process(target=self._job, args=(settings,))
+        self._training.start()
+
+    def _take_leave(self) -> None:
+        """See whether the training has ended, and how."""
+        if self._training is None or self._training.is_alive():
+            return
+        status, code = self._training.exitcode or 0, self._training.exitcode
+        self._training = None
+        if status < 0:
+            self._say_killed(-status)
+        outcome = told(self._settings.shared_dir, "status.json").get("outcome") or {}
+        failed = code != 0 and outcome.get("verdict") != "refused"
+        self._failures = self._failures + 1 if failed else 0
+        if failed:
+            self._retry_at = time.monotonic() + min(LONGEST_RETRY_S, RETRY_S * 2 ** (self._failures - 1))
+        if self._asked_by is not None:
+            number, self._asked_by = self._asked_by, None
+            self._is_done(number)
+        if status < 0 and self._is_first and self._failures == 1:
+            self.train_first()  # once more after a crash; what is wrong with the data would be wrong again
+
+    def _say_killed(self, signal_number: int) -> None:
+        reason = f"the training was killed (signal {signal_number}); it may need more memory"
+        print(f"cnn_mnist.py: {reason}", flush=True)
+        status = told(self._settings.shared_dir, "status.json")
+        outcome = {"verdict": "failed", "version": None, "reason": reason}
+        tell(self._settings.shared_dir, "status.json", {**status, "stage": "done", "outcome": outcome})
