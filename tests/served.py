@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 UI_PYTHON = ROOT / ".venv" / "ui-test" / "bin" / "python"
 START_TIMEOUT_S = 60
+ADMIN_TOKEN = "a token for tests"  # noqa: S105 # of servers that live for a test
 
 
 def free_port() -> int:
@@ -53,6 +54,13 @@ class Served:
         )
         with urllib.request.urlopen(request, timeout=10) as response:
             return json.load(response)
+
+    def change(self, path: str, body: dict, method: str = "POST") -> dict | None:
+        """Ask as an administrator."""
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {ADMIN_TOKEN}"}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers, method=method)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.loads(response.read() or "null")
 
     def feedback(self) -> list[sqlite3.Row]:
         """Read what has been stored since `forget_feedback`, oldest first."""
@@ -96,6 +104,7 @@ class Server(Served):
             "CACHE_DIR": str(self.cache_dir),
             "PORT": str(self.port),
             "POLL_INTERVAL_S": "0.1",
+            "ADMIN_TOKEN": ADMIN_TOKEN,
             **self.environment,
         }
         command = [
