@@ -23,6 +23,15 @@ run: .venv/ui/.ready ## Start the app and print its address (PORT=5000, SHARED_D
 train: .venv/algo/.ready ## Train and publish (DATA=folder STROKES=file OUT=folder EPOCHS=30 ...)
 	DATA_DIR="$${DATA:-$${DATA_DIR:-}}" SHARED_DIR="$${OUT:-$${SHARED_DIR:-}}" exec .venv/algo/bin/python algo_container/cnn_mnist.py
 
+watch: .venv/algo/.ready ## Watch the feedback and retrain from it (SHARED_DIR=folder DATA_DIR=folder RETRAIN_AFTER=20)
+	exec .venv/algo/bin/python algo_container/cnn_mnist.py --watch
+
+retrain: .venv/algo/.ready ## Retrain the model in service from the feedback now (SHARED_DIR=folder DATA_DIR=folder)
+	exec .venv/algo/bin/python algo_container/cnn_mnist.py --retrain
+
+rollback: .venv/algo/.ready ## Put an earlier version into service again (VERSION=name, else the one before)
+	exec .venv/algo/bin/python algo_container/cnn_mnist.py --rollback $(VERSION)
+
 pretrained: .venv/algo/.ready ## Make the shipped model again (DATA=folder with MNIST's CSVs STROKES=file), in .cache/pretrained
 	rm -rf .cache/pretrained
 	DATA_DIR="$${DATA:-$${DATA_DIR:-shared}}" SHARED_DIR=.cache/pretrained VALIDATION_SHARE=0 .venv/algo/bin/python algo_container/cnn_mnist.py
@@ -92,6 +101,9 @@ bench-non-digits: .venv/ui/.ready ## Measure how much of what is no digit is ref
 bench-pictures: .venv/ui/.ready ## Measure what grey paper, shadow, grain, JPEG and specks cost (STROKES=file.jsonl.gz)
 	.venv/ui/bin/python benchmarks/pictures.py "$${STROKES:?a stroke file is needed: make bench-pictures STROKES=file.jsonl.gz}"
 
+bench-loop: .venv/ui/.ready .venv/algo/.ready ## Measure what feedback does, what poison does, and what a swap costs (DATA=folder STROKES=file.jsonl.gz)
+	.venv/ui/bin/python benchmarks/loop.py "$${DATA:-shared}" "$${STROKES:?a stroke file is needed}"
+
 bench-recipe: .venv/algo/.ready ## Measure each lever of the training alone (DATA=folder STROKES=file.jsonl.gz)
 	.venv/algo/bin/python benchmarks/recipe.py "$${DATA:-shared}" "$${STROKES:?a stroke file is needed}"
 
@@ -123,4 +135,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish check format lock translations bench bench-reading bench-steps bench-kernels bench-drawn bench-non-digits bench-pictures bench-recipe cross-validation clean
+.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish check format lock translations bench bench-reading bench-steps bench-kernels bench-drawn bench-non-digits bench-pictures bench-loop bench-recipe cross-validation clean
