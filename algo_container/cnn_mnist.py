@@ -112,7 +112,7 @@ def train(settings: Settings, status: JobStatus) -> int:
         "validation_share": settings.validation_share,
     }
     if settings.unattended and (version := published_from(settings.shared_dir, recipe, data)):
-        print(f"version {version} is published and was trained on this data with these options: nothing to do")
+        print(f"version {version} serves, and the newest training had this data and these options: nothing to do")
         return 0
     train_part, validation_part = split(train_digits, settings.validation_share, settings.seed)
     unseen_writers = None

@@ -4,7 +4,8 @@
 set -eu
 cd "$1"/lib/python3*/site-packages
 
-rm -rf tensorflow/include clang # for those who compile extensions of TensorFlow
+rm -rf tensorflow/include clang setuptools wheel # for those who compile extensions of TensorFlow
+rm -rf grpc sqlalchemy/testing # for debugging from another machine; for those who write drivers of databases
 find . -type d -name tests -prune -exec rm -rf {} +
 find . -type f \( -name '*.pyi' -o -name '*.h' -o -name '*.hpp' -o -name '*.a' -o -name '*.pyx' -o -name '*.pxd' \) -delete
 # The trainer's root is read-only: what is not compiled now would be compiled at every start.

@@ -166,7 +166,7 @@ def test_unattended_it_trains_again_only_for_other_data_or_options(trained, easy
     version = published(out)["version"]
     assert again.returncode == 0
     assert again.stdout.strip() == (
-        f"version {version} is published and was trained on this data with these options: nothing to do"
+        f"version {version} serves, and the newest training had this data and these options: nothing to do"
     )
     (out / "model.h5").unlink()  # a publication that was cut short
     assert "Epoch 1/2" in run(easy_data, out, *QUICK, "--unattended").stdout

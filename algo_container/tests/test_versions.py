@@ -12,9 +12,20 @@ import pytest
 from loop_fixtures import put_version, served
 from trainer import disk, versions
 from trainer.errors import PublishError, RollbackError
+from trainer.published import published_from
 from trainer.versions import in_service, next_time, only_publisher, prune, roll_back, shelve
 
 PROGRAM = Path(__file__).parents[1] / "cnn_mnist.py"
+
+
+def test_going_back_is_not_undone_by_a_training_of_the_same_data_and_options(tmp_path):
+    old = put_version(tmp_path, 1, training={"epochs": 5})
+    new = put_version(tmp_path, 2, training={"epochs": 9})
+    retrained = put_version(tmp_path, 3, parent=new, base={"version": new, "training": {"epochs": 9}, "data": {}})
+    assert published_from(tmp_path, {"epochs": 9}, {}) == retrained
+    roll_back(tmp_path, old)
+    assert published_from(tmp_path, {"epochs": 9}, {}) == old
+    assert published_from(tmp_path, {"epochs": 5}, {}) is None  # that is another choice, made since
 
 
 def test_without_a_name_it_goes_back_to_the_parent(tmp_path):

@@ -4,22 +4,25 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from trainer.digest import sha256
-from trainer.versions import ARTEFACTS, read_manifest
+from trainer.versions import ARTEFACTS, manifests, read_manifest
 
 
 def published_from(
     shared_dir: Path, recipe: Mapping[str, object], data: Mapping[str, Mapping[str, object]]
 ) -> str | None:
-    """Give the version published in `shared_dir` if it is whole and was trained by `recipe` on `data`, else None.
+    """Give the version in service if it is whole and the newest training from scratch was by `recipe` on `data`.
 
-    A retrained one counts as what it began with. recipe: entries of the manifest's `training`; data: the manifest's
-    `data`, compared by digest.
+    Else None. A retrained version counts as what it began with, and where somebody went back to an older one, a
+    training like the newest would undo that. recipe: entries of the manifest's `training`; data: the manifest's `data`,
+    compared by digest.
     """
     manifest = read_manifest(shared_dir)
     if manifest is None:
         return None
     try:
-        begun = manifest.get("base", manifest)
+        begun = max(
+            (one.get("base") or one for one in (*manifests(shared_dir), manifest)), key=lambda one: one["version"]
+        )
         same_recipe = all(begun["training"][name] == value for name, value in recipe.items())
         same_data = {part: source["sha256"] for part, source in begun["data"].items()} == {
             part: source["sha256"] for part, source in data.items()

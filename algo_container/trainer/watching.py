@@ -15,7 +15,7 @@ from trainer.feedback_store import FeedbackStore, Request
 from trainer.heartbeat import beat
 from trainer.settings import Settings
 from trainer.status import tell, told, utc_now
-from trainer.versions import only_publisher, roll_back
+from trainer.versions import not_written, only_publisher, roll_back
 
 POLL_INTERVAL_S = 2.0
 # After a training that failed, as for want of memory; each further failure in a row doubles it.
@@ -25,8 +25,11 @@ STOP_WAIT_S = 5.0
 
 def watch(settings: Settings, job: Callable[[Settings], None]) -> None:
     """Watch until the process is stopped. job: what a training's process does with the settings it is given."""
-    with only_publisher(settings.shared_dir):
-        pass  # what a killed trainer had begun to publish is finished
+    try:
+        with only_publisher(settings.shared_dir):
+            pass  # what a killed trainer had begun to publish is finished
+    except OSError as error:
+        print(f"cnn_mnist.py: {not_written(settings.shared_dir, error)}", flush=True)
     watcher = Watcher(settings, job)
     if settings.unattended:
         watcher.train_first()

@@ -93,12 +93,35 @@ class Stack(Served):
     def up(self, *services: str, check: bool = True) -> subprocess.CompletedProcess:
         return self.compose("up", "--detach", "--no-build", *services, check=check)
 
-    def train(self, **options: str) -> str:
-        """Start the trainer, wait for its end, a second try included, and return what it printed."""
+    def train(self, until: str, timeout_s: float = 120, **options: str) -> str:
+        """Start the trainer with options, wait until it says `until`, and return what it has said."""
         self.environment |= options
         self.up("algo_container")
-        self.wait_until(lambda: self.inspect("algo_container")["State"]["Status"] == "exited", timeout_s=300)
+        self.wait_until(lambda: until in self.log("algo_container"), timeout_s)
         return self.log("algo_container")
+
+    def trainer_is_steady(self) -> bool:
+        """Tell whether the trainer's container runs, and has run since it was started."""
+        facts = self.inspect("algo_container")
+        return facts["State"]["Running"] and facts["RestartCount"] == 0
+
+    def told(self, name: str) -> dict:
+        """Read what the trainer says of itself in a file of `training/`; empty if it has said nothing yet."""
+        path = self.shared_dir / "training" / name
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def look_again(self) -> dict:
+        """Wait until the watching trainer has looked at the store anew, and return what it says then."""
+        before = self.told("watcher.json").get("updated_at")
+        return self.wait_until(lambda: (told := self.told("watcher.json")).get("updated_at") != before and told)
+
+    def disconnected(self) -> "Stack":
+        """Start both programs, the trainer without a network, so that it can fetch nothing."""
+        self.compose("create", "--no-build")
+        docker("network", "disconnect", f"{self.project}_default", self.container("algo_container"))
+        self.compose("start")
+        self.wait_until(lambda: self.get("/readyz"))
+        return self
 
     def log(self, *services: str) -> str:
         return self.compose("logs", "--no-color", *services, check=False).stdout

@@ -45,6 +45,11 @@ def test_the_server_image_is_small(images):
     assert config(UI)["Size"] < UI_MAX_BYTES
 
 
+def test_the_trimmed_trainer_imports_all_that_a_retraining_needs(images):
+    script = "import trainer.retraining, sqlalchemy.dialects.postgresql, kagglehub, unlzw3; print('imported')"
+    assert in_image(ALGO, f'python -c "{script}" 2>/dev/null') == "imported"
+
+
 @pytest.mark.parametrize("image", [UI, ALGO])
 def test_nothing_is_left_to_compile_at_a_start(images, image):
     script = """python - <<'E'
