@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from trainer.attempts import note
 from trainer.dataset import find_csvs, read_digits, split
 from trainer.download import fetch_csvs
 from trainer.errors import AccuracyTooLowError, DownloadError, TrainerError
@@ -27,7 +28,7 @@ from trainer.status import JobStatus
 from trainer.strokes import Drawing, Strokes, read_strokes, split_by_writer
 from trainer.uci import find_strokes
 from trainer.versions import roll_back
-from trainer.watching import watch
+from trainer.watching import REFUSED_STATUS, watch
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 TERMINATED = 143  # likewise for one that was told to stop, as `docker stop` does
@@ -181,6 +182,7 @@ def retrain(settings: Settings, status: JobStatus) -> int:
     status.enters("reading")
     contents = FeedbackStore(settings.feedback).read()
     if not contents.drawings:
+        note(settings.shared_dir, through=contents.through, actions_through=contents.actions_through)
         return end(status, "nothing", None, "the feedback store holds no drawing yet")
     paths = find_csvs(settings.data_dir) or fetch_csvs(settings.data_dir)
     train_digits, test_digits = read_digits(paths["train"]), read_digits(paths["test"])
@@ -205,7 +207,7 @@ def end(status: JobStatus, verdict: str, version: str | None, reason: str | None
     what = {"served": "is in service now", "refused": "is refused"}.get(verdict, verdict)
     line = ": ".join(filter(None, [f"version {version} {what}" if version else what, reason]))
     print(line, file=sys.stderr if verdict == "refused" else sys.stdout, flush=True)
-    return {"refused": 1, "stopped": INTERRUPTED}.get(verdict, 0)
+    return {"refused": REFUSED_STATUS, "stopped": INTERRUPTED}.get(verdict, 0)
 
 
 def stroke_file_of(settings: Settings) -> Path | None:

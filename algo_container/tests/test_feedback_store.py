@@ -1,5 +1,7 @@
 """What the trainer reads of the store that the user interface keeps."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 from loop_fixtures import Store
@@ -7,6 +9,7 @@ from sqlalchemy import URL
 from trainer import feedback_store
 from trainer.errors import StoreError
 from trainer.feedback_store import FeedbackStore
+from trainer.strokes import resample
 
 
 def of(shared_dir) -> FeedbackStore:
@@ -26,7 +29,9 @@ def test_drawings_come_with_all_that_is_known_of_them(tmp_path):
         (second, 3, None, True),
     ]
     assert np.array_equal(contents.drawings[0].pixels.ravel(), pixels) and contents.drawings[0].pixels.shape == (28, 28)
-    assert contents.drawings[0].drawing == [[(1.0, 2.0), (3.0, 4.5)]] and contents.drawings[1].drawing is None
+    points, pen = contents.drawings[0].strokes
+    assert np.array_equal(points, resample([[(1.0, 2.0), (3.0, 4.5)]])[0]) and pen.all()
+    assert contents.drawings[1].strokes is None and contents.drawings[0].day == date(2026, 1, 1)
     assert (contents.through, contents.actions_through) == (2, 1)
 
 
@@ -34,7 +39,7 @@ def test_drawings_come_with_all_that_is_known_of_them(tmp_path):
 def test_strokes_that_cannot_be_used_leave_the_picture(tmp_path, strokes):
     Store(tmp_path).add(7, strokes=strokes)
     (drawing,) = of(tmp_path).read().drawings
-    assert drawing.drawing is None and drawing.label == 7
+    assert drawing.strokes is None and drawing.label == 7
 
 
 def test_a_row_of_a_foreign_form_is_left_out(tmp_path):
@@ -60,15 +65,18 @@ def test_requests_come_in_order_and_once(tmp_path):
     store.ask("retrain")
     store.ask("accept", feedback_id="x")
     store.ask("rollback", version="v1")
-    assert [(r.number, r.kind, r.version) for r in of(tmp_path).requests(0)] == [
+    assert [(r.number, r.kind, r.version) for r in of(tmp_path).requests(0, 0)] == [
         (1, "retrain", None),
         (3, "rollback", "v1"),
     ]
-    assert of(tmp_path).requests(3) == []
+    assert of(tmp_path).requests(3, 3) == []
 
 
 def test_no_store_yet_is_an_empty_one_and_none_is_made(tmp_path):
-    assert of(tmp_path).read().drawings == [] and of(tmp_path).count_new(0, 0) == 0 and of(tmp_path).requests(0) == []
+    assert of(tmp_path).requests(0, 1) == of(tmp_path).requests(1, 1) == []
+    assert (
+        of(tmp_path).read().drawings == [] and of(tmp_path).count_new(0, 0) == 0 and of(tmp_path).requests(0, 0) == []
+    )
     assert list(tmp_path.iterdir()) == []
 
 

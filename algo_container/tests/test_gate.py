@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from trainer.gate import Examination, judge
+from trainer.gate import Comparison, Examination, judge
 
 
 def answers(labels: np.ndarray, wrong: range = range(0), confidence: float = 0.9) -> np.ndarray:
@@ -19,8 +19,8 @@ SAME = Examination(LABELS, answers(LABELS), answers(LABELS))
 BETTER = Examination(LABELS[:20], answers(LABELS[:20], range(3)), answers(LABELS[:20], range(1)))
 
 
-def decide(mnist=SAME, drawn=SAME, feedback=BETTER, min_accuracy=0.0) -> dict:
-    return judge(mnist, drawn, feedback, "person", "forms", min_accuracy)
+def decide(mnist=SAME, drawn=SAME, feedback=BETTER, min_accuracy=0.0, base=None) -> dict:
+    return judge(Comparison("parent", mnist, drawn), base, feedback, "person", "forms", min_accuracy)
 
 
 def test_a_better_one_that_forgot_nothing_serves():
@@ -47,6 +47,16 @@ def test_it_may_lose_what_noise_explains_and_no_more():
     assert gate["reasons"] == [
         "it reads 992 of 1000 test digits right, its parent 999: worse by more than the noise (p = 0.02)"
     ]
+
+
+def test_small_losses_must_not_add_up_over_many_retrainings():
+    # Against its parent 1 is lost, against what the line began with 10.
+    parent = Examination(LABELS, answers(LABELS, range(9)), answers(LABELS, range(10)))
+    base = Comparison("base", Examination(LABELS, answers(LABELS), answers(LABELS, range(10))), SAME)
+    assert decide(parent)["verdict"] == "served" and "since_base" not in decide(parent)
+    gate = decide(parent, base=base)
+    assert gate["verdict"] == "refused" and gate["since_base"]["mnist"]["only_parent"] == 10
+    assert gate["reasons"][0].startswith("it reads 990 of 1000 test digits right, its base 1000: worse")
 
 
 def test_the_same_count_of_mistakes_on_other_digits_is_no_loss():

@@ -1,5 +1,7 @@
 """Which feedback is held back for a person to look at."""
 
+from datetime import date
+
 import numpy as np
 from trainer.feedback_store import Labelled
 from trainer.label_checks import MAX_PER_SESSION_AND_DIGIT, Opinion, held_back
@@ -21,7 +23,10 @@ TRUSTED = opinion(TRUSTED_LABELS, seed=1)
 def drawing(number: int, label: int, pixels: np.ndarray | None = None, **more) -> Labelled:
     if pixels is None:
         pixels = np.random.default_rng(number).integers(0, 256, (28, 28), dtype=np.uint8)
-    return Labelled(f"d{number}", label, pixels, None, more.get("session", f"s{number}"), more.get("accepted", False))
+    day = more.get("day", date(2026, 1, 1))
+    return Labelled(
+        f"d{number}", label, pixels, None, more.get("session", f"s{number}"), more.get("accepted", False), day
+    )
 
 
 def check(drawings: list[Labelled], seen: Opinion) -> dict:
@@ -82,10 +87,19 @@ def test_copies_are_kept_once():
 
 def test_the_same_drawing_with_two_labels_is_held_back_on_both_sides_unless_one_is_vouched_for():
     first = drawing(0, 3)
-    held = check([first, drawing(1, 5, first.pixels)], opinion(np.full(2, 3)))
+    unsure = opinion(np.full(2, 3))
+    unsure.probabilities[:] = [0.01, 0.01, 0.01, 0.5, 0.01, 0.42, 0.01, 0.01, 0.01, 0.01]
+    held = check([first, drawing(1, 5, first.pixels)], unsure)
     assert held == {"d0": {"reason": "conflict", "of": "d1"}, "d1": {"reason": "conflict", "of": "d0"}}
     accepted = drawing(0, 3, first.pixels, accepted=True)
-    assert set(check([accepted, drawing(1, 5, first.pixels)], opinion(np.full(2, 3)))) == {"d1"}
+    assert set(check([accepted, drawing(1, 5, first.pixels)], unsure)) == {"d1"}
+
+
+def test_nobody_can_hold_back_anothers_drawing_by_sending_it_with_a_wrong_label():
+    first = drawing(0, 3)
+    assert check([first, drawing(1, 5, first.pixels)], opinion(np.full(2, 3))) == {
+        "d1": {"reason": "contradicted", "answer": 3, "confidence": 0.99}
+    }
 
 
 def test_one_session_cannot_flood_but_many_may_send_as_much():
@@ -94,6 +108,10 @@ def test_one_session_cannot_flood_but_many_may_send_as_much():
     assert held == {labelled.id: {"reason": "flood"} for labelled in flood[MAX_PER_SESSION_AND_DIGIT:]}
     unknown = [drawing(number, 7, session=None) for number in range(MAX_PER_SESSION_AND_DIGIT + 5)]
     assert len(check(unknown, opinion(np.full(len(unknown), 7)))) == 5
+    days = [drawing(n, 7, session="one", day=date(2026, 1, 1 + n % 3)) for n in range(3 * MAX_PER_SESSION_AND_DIGIT)]
+    assert check(days, opinion(np.full(len(days), 7))) == {}
+    vouched = [drawing(n, 7, session="one", accepted=True) for n in range(MAX_PER_SESSION_AND_DIGIT)]
+    assert check([*vouched, drawing(99, 7, session="one")], opinion(np.full(len(vouched) + 1, 7))) == {}
     many = [drawing(number, 7) for number in range(MAX_PER_SESSION_AND_DIGIT + 5)]
     assert check(many, opinion(np.full(len(many), 7))) == {}
 

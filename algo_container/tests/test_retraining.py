@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import jsonschema
@@ -39,6 +40,7 @@ retraining.judge = lambda *examinations: {{**judge(*examinations), 'verdict': '{
 """
 SERVE = DECIDE.format(verdict="served", reasons=[])
 REFUSE = DECIDE.format(verdict="refused", reasons=["it forgot the 7", "and the 1"])
+DAY = date(2026, 1, 1)
 STROKES = [[[0, 0], [100, 0], [40, 120]]]
 
 
@@ -68,11 +70,14 @@ def shared_dir(base, tmp_path) -> Path:
 def store(shared_dir) -> Store:
     """A store with twenty bars by two people, half of them with strokes; a person vouched for all."""
     store = Store(shared_dir)
-    table = digit_table(20, 7).to_numpy()
-    for number, (label, *pixels) in enumerate(table):
+    send_bars(store, seed=7)
+    return store
+
+
+def send_bars(store: Store, seed: int) -> None:
+    for number, (label, *pixels) in enumerate(digit_table(20, seed).to_numpy()):
         store.add(int(label), np.array(pixels), STROKES if number % 2 else None, session=f"person-{number % 2}")
     store.connection.execute("UPDATE feedback SET accepted_at = '2026-01-01 00:00:00'")
-    return store
 
 
 def outcome(shared_dir: Path) -> dict:
@@ -113,7 +118,7 @@ def test_what_the_gate_refuses_is_kept_with_the_reasons_and_does_not_serve(share
     parent = served(shared_dir)
     result = retrain(shared_dir, easy_data, REFUSE)
     manifest = newest(shared_dir)
-    assert result.returncode == 1 and served(shared_dir) == parent
+    assert result.returncode == 3 and served(shared_dir) == parent
     assert manifest["version"] != parent and manifest["gate"]["reasons"] == ["it forgot the 7", "and the 1"]
     reason = "it forgot the 7; and the 1"
     assert outcome(shared_dir) == {"verdict": "refused", "version": manifest["version"], "reason": reason}
@@ -132,7 +137,7 @@ def test_held_back_drawings_are_listed_and_lead_to_no_model(shared_dir, easy_dat
     ids = [store.add(label, same) for label in range(5)]
     parent = served(shared_dir)
     result = retrain(shared_dir, easy_data)
-    assert result.returncode == 0 and "5 of 5 drawings are held back" in result.stdout and served(shared_dir) == parent
+    assert result.returncode == 0 and "of 5 drawings 5 are held back" in result.stdout and served(shared_dir) == parent
     checks = json.loads((shared_dir / "training" / "checks.json").read_text())
     assert {entry["id"] for entry in checks["held_back"]} == set(ids) and checks["model_version"] == parent
     attempt = json.loads((shared_dir / "training" / "attempt.json").read_text())
@@ -142,6 +147,7 @@ def test_held_back_drawings_are_listed_and_lead_to_no_model(shared_dir, easy_dat
 def test_a_rollback_during_the_training_wins(shared_dir, store, easy_data):
     retrain(shared_dir, easy_data, SERVE)
     retrained = served(shared_dir)
+    send_bars(store, seed=8)
     meanwhile = SERVE + "\nreal = retraining.examine\n"
     meanwhile += "retraining.examine = lambda *a: (cnn_mnist.roll_back(a_dir), real(*a))[1]\n"
     meanwhile += f"from pathlib import Path\na_dir = Path({str(shared_dir)!r})"
@@ -180,7 +186,7 @@ def test_a_bad_store_url_is_refused_by_the_option():
 def people(*counts: int) -> list[Labelled]:
     """So many drawings by each person."""
     return [
-        Labelled(f"{person}-{number}", number % 10, np.full((28, 28), number, np.uint8), None, f"p{person}", False)
+        Labelled(f"{person}-{number}", number % 10, np.full((28, 28), number, np.uint8), None, f"p{person}", False, DAY)
         for person, count in enumerate(counts)
         for number in range(count)
     ]
@@ -188,29 +194,40 @@ def people(*counts: int) -> list[Labelled]:
 
 def test_whole_persons_are_held_out_where_there_are_enough():
     for seed in range(10):
-        sides = take_sides(people(10, 10, 10, 10, 10, 10), seed)
+        sides = take_sides(people(10, 10, 10, 10, 10, 10), (), seed)
         assert sides.by == "person" and 10 <= len(sides.examined) <= 24
         assert not {d.session for d in sides.examined} & {d.session for d in sides.learned}
 
 
 def test_one_person_is_held_out_by_drawings_and_never_the_same_ones_for_ever():
-    sides = [take_sides(people(50), seed) for seed in range(20)]
+    sides = [take_sides(people(50), (), seed) for seed in range(20)]
     assert {side.by for side in sides} == {"drawing"} and {len(side.examined) for side in sides} == {10}
     assert len({d.id for side in sides for d in side.examined}) == 50
-    assert len({tuple(d.id for d in take_sides(people(50), 3).examined) for _ in range(3)}) == 1
+    assert len({tuple(d.id for d in take_sides(people(50), (), 3).examined) for _ in range(3)}) == 1
 
 
 def test_a_person_who_sent_most_of_it_is_not_held_out_whole():
-    assert take_sides(people(40, 5), 1).by == "drawing"
+    assert take_sides(people(40, 5), (), 1).by == "drawing"
 
 
 def test_too_few_to_hold_any_out_are_not_learned_from_unexamined():
-    assert take_sides(people(1), 0).examined == [] and take_sides([], 0).learned == []
+    assert take_sides(people(9), (), 0).examined == [] and take_sides([], (), 0).examined == []
+    assert len(take_sides(people(10), (), 0).examined) == 5
+
+
+def test_nobody_is_examined_on_what_the_parent_has_learned():
+    drawings = people(20, 10, 10)
+    known = {d.id for d in drawings if d.session == "p0"} | {"1-3"}
+    for seed in range(10):
+        sides = take_sides(drawings, known, seed)
+        assert not {d.id for d in sides.examined} & known and len(sides.examined) >= 5
+        assert {d.session for d in sides.examined} == {"p2"} or sides.by == "drawing"
+    assert take_sides(drawings, {d.id for d in drawings[:-9]}, 0).examined == []
 
 
 def test_the_digest_follows_labels_and_drawings_and_not_their_order():
     drawings = people(3)
-    other = Labelled("0-0", 5, drawings[0].pixels, None, None, False)
+    other = Labelled("0-0", 5, drawings[0].pixels, None, None, False, DAY)
     assert digest(drawings) == digest(drawings[::-1]) != digest([other, *drawings[1:]])
 
 

@@ -97,6 +97,33 @@ def test_ten_versions_are_kept_and_those_that_are_needed(tmp_path):
     assert sorted(path.name for path in (tmp_path / "versions").iterdir()) == sorted([first, current, *others[-10:]])
 
 
+def test_refused_versions_do_not_push_out_the_one_to_go_back_to_nor_the_base(tmp_path):
+    base = put_version(tmp_path, 1)
+    before = put_version(tmp_path, 2, parent=base)
+    current = put_version(tmp_path, 3, parent=before, base={"version": base})
+    for number in range(4, 20):
+        put_version(tmp_path, number, serve=False, gate={"verdict": "refused", "reasons": []})
+    prune(tmp_path)
+    assert {base, before, current} <= {path.name for path in (tmp_path / "versions").iterdir()}
+    scratch = put_version(tmp_path, 20)
+    for number in range(21, 40):
+        put_version(tmp_path, number, serve=False, gate={"verdict": "refused", "reasons": []})
+    prune(tmp_path)
+    assert roll_back(tmp_path) == (current, True) and scratch != current
+
+
+def test_a_version_that_cannot_be_deleted_is_named_and_hinders_nothing(tmp_path, monkeypatch, capsys):
+    for number in range(1, 13):
+        put_version(tmp_path, number)
+
+    def refuse(_path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(versions.shutil, "rmtree", refuse)
+    prune(tmp_path)
+    assert "cannot be deleted (Permission denied); delete it by hand" in capsys.readouterr().out
+
+
 def test_a_new_version_is_later_than_all_others_whatever_the_clock_has_done(tmp_path):
     put_version(tmp_path, 1, created_at="2099-01-01T00:00:00Z")
     assert next_time(tmp_path).isoformat() == "2099-01-01T00:00:01+00:00"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from loop_fixtures import Store, put_version, served
 from trainer import attempts, watching
-from trainer.attempts import Attempt, last_attempt, note
+from trainer.attempts import last_attempt, note
 from trainer.errors import BusyError
 from trainer.job import only_training
 from trainer.settings import read_settings
@@ -154,8 +154,11 @@ def test_a_rollback_that_cannot_be_had_is_said_and_not_asked_for_again(tmp_path,
     one.look()
     assert "there is no version 'nonsense'" in told(tmp_path, "watcher.json")["error"]
     one.look()
-    assert told(tmp_path, "watcher.json")["error"] is None and served(tmp_path) == base
-    assert capsys.readouterr().out.count("nonsense") == 1
+    assert capsys.readouterr().out.count("nonsense") == 1 and served(tmp_path) == base
+    assert "nonsense" in told(tmp_path, "watcher.json")["error"]  # who asked for it shall see it
+    store.ask("rollback", version=base)
+    one.look()
+    assert told(tmp_path, "watcher.json")["error"] is None
 
 
 def test_a_training_that_fails_is_tried_again_later_but_a_person_may_ask_at_once(tmp_path, watcher, monkeypatch):
@@ -180,6 +183,74 @@ def test_a_training_that_fails_is_tried_again_later_but_a_person_may_ask_at_once
     monkeypatch.setattr(watching.time, "monotonic", lambda real=time.monotonic: real() + watching.LONGEST_RETRY_S)
     look_twice(one)
     assert len(tried) == 3
+
+
+def test_a_refused_model_is_no_failure(tmp_path, watcher):
+    base = put_version(tmp_path, 1)
+    store = Store(tmp_path)
+
+    def refuse(settings) -> None:
+        note(settings.shared_dir, parent=base, through=3)
+        sys.exit(watching.REFUSED_STATUS)
+
+    one = watcher(refuse)
+    for _ in range(3):
+        store.add(3)
+    look_twice(one)
+    assert one._failures == 0 and last_attempt(tmp_path).through == 3
+
+
+def test_requests_of_both_kinds_are_dealt_with_though_one_overtakes_the_other(tmp_path, watcher):
+    base = put_version(tmp_path, 1)
+    put_version(tmp_path, 2, parent=base)
+    store = Store(tmp_path)
+    store.add(3)
+    store.ask("retrain")
+    store.ask("rollback", version=base)
+    killed = watcher(dawdle, inline=False)
+    killed.look()  # the training begins, the rollback is done
+    assert served(tmp_path) == base
+    killed._training.kill()  # and the watcher is killed, too
+    look_twice(watcher())
+    assert served(tmp_path) != base
+    store.ask("rollback", version=base)
+    note(tmp_path, actions_through=3)  # somebody retrained by hand meanwhile
+    look_twice(watcher())
+    assert served(tmp_path) == base
+
+
+def test_rollbacks_of_long_ago_do_not_come_again_if_the_note_is_lost(tmp_path, watcher):
+    base = put_version(tmp_path, 1)
+    store = Store(tmp_path)
+    store.ask("rollback", version=base)
+    now = put_version(tmp_path, 2, parent=base, feedback={"through": 0, "actions_through": 1})
+    (tmp_path / "training").mkdir()
+    look_twice(watcher())
+    assert served(tmp_path) == now
+
+
+def test_a_dealt_with_request_does_not_make_a_new_base_forget_the_feedback(tmp_path, watcher):
+    base = put_version(tmp_path, 1)
+    store = Store(tmp_path)
+    for _ in range(3):
+        store.add(3)
+    look_twice(watcher())
+    scratch = put_version(tmp_path, 9)
+    store.ask("rollback", version="nonsense")
+    look_twice(watcher())
+    assert served(tmp_path) not in (base, scratch)
+
+
+def test_labels_of_deleted_drawings_are_nothing_new(tmp_path, watcher):
+    base = put_version(tmp_path, 1, feedback={"through": 3, "actions_through": 0})
+    store = Store(tmp_path)
+    ids = [store.add(3) for _ in range(3)]
+    for feedback_id in ids * 2:
+        store.ask("accept", feedback_id=feedback_id)
+    for feedback_id in ids:
+        store.delete(feedback_id)
+    look_twice(watcher())
+    assert served(tmp_path) == base
 
 
 def test_a_killed_training_is_told_and_its_labels_are_not_lost(tmp_path, watcher, capsys):
@@ -248,7 +319,7 @@ def test_an_attempt_without_a_version_is_remembered(tmp_path, watcher):
 
     def hold_all_back(settings) -> None:
         tried.append(1)
-        note(settings.shared_dir, Attempt(base, 3, 0, 0))
+        note(settings.shared_dir, parent=base, through=3)
 
     look_twice(watcher(hold_all_back))
     look_twice(watcher(hold_all_back))

@@ -4,10 +4,11 @@ Manifests say it, which appear in one moment with their versions; `attempt.json`
 """
 
 from dataclasses import asdict, dataclass
+from dataclasses import replace as with_changes
 from pathlib import Path
 from typing import Any
 
-from trainer.disk import replace
+from trainer.disk import locked, replace
 from trainer.errors import PublishError
 from trainer.json_text import to_json_text
 from trainer.status import told
@@ -21,13 +22,14 @@ class Attempt:
     """The last look at the feedback.
 
     parent: the version in service then; through, actions_through: the highest numbers of drawings and of actions that
-    were looked at; requests_through: the last request that was dealt with.
+    were looked at; retrains_through, rollbacks_through: the last requests that were dealt with.
     """
 
     parent: str | None = None
     through: int = 0
     actions_through: int = 0
-    requests_through: int = 0
+    retrains_through: int = 0
+    rollbacks_through: int = 0
 
 
 def last_attempt(shared_dir: Path) -> Attempt:
@@ -37,29 +39,42 @@ def last_attempt(shared_dir: Path) -> Attempt:
     looked = [manifest["feedback"] for manifest in every if isinstance(manifest.get("feedback"), dict)]
     through = max([noted.through, *(_number(feedback, "through") for feedback in looked)])
     actions_through = max([noted.actions_through, *(_number(feedback, "actions_through") for feedback in looked)])
+    # Without the file it is not known which rollbacks were done; old ones must not come again.
+    is_noted = (shared_dir / "training" / FILE).exists()
+    attempt = Attempt(
+        noted.parent,
+        through,
+        actions_through,
+        max(noted.retrains_through, actions_through),
+        noted.rollbacks_through if is_noted else actions_through,
+    )
     now = in_service(shared_dir)
-    parent = None if now is None else str(now[0]["version"])
     if now is not None and _is_new_base(now[0], every, noted):
-        through = actions_through = 0
-    return Attempt(parent, through, actions_through, max(noted.requests_through, actions_through))
+        return with_changes(attempt, through=0, actions_through=0)
+    return attempt
 
 
-def note(shared_dir: Path, attempt: Attempt) -> None:
-    """Write down an attempt. Raises PublishError if that cannot be done."""
+def note(shared_dir: Path, **changes: object) -> None:
+    """Write down what was looked at or dealt with; numbers only rise. Raises PublishError if that cannot be done."""
     try:
-        (shared_dir / "training").mkdir(parents=True, exist_ok=True)
-        replace(shared_dir / "training" / FILE, to_json_text(asdict(attempt)).encode())
+        with locked(shared_dir / "training" / ".attempt.lock"):  # the watcher and a training both write it
+            before = asdict(
+                _noted(shared_dir) if (shared_dir / "training" / FILE).exists() else last_attempt(shared_dir)
+            )
+            for name, value in changes.items():
+                before[name] = max(before[name], value) if isinstance(value, int) else value
+            replace(shared_dir / "training" / FILE, to_json_text(before).encode())
     except OSError as error:
-        raise PublishError(f"{shared_dir / 'training' / FILE}: cannot be written ({error.strerror})") from error
+        raise PublishError(
+            f"{shared_dir / 'training' / FILE}: cannot be written ({error.strerror}); make room or mend its permissions"
+        ) from error
 
 
 def _noted(shared_dir: Path) -> Attempt:
     facts = told(shared_dir, FILE)
     parent = facts.get("parent")
-    return Attempt(
-        parent if isinstance(parent, str) else None,
-        *(_number(facts, name) for name in ("through", "actions_through", "requests_through")),
-    )
+    numbers = ("through", "actions_through", "retrains_through", "rollbacks_through")
+    return Attempt(parent if isinstance(parent, str) else None, *(_number(facts, name) for name in numbers))
 
 
 def _number(facts: dict[str, Any], name: str) -> int:

@@ -11,13 +11,18 @@ from pathlib import Path
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Put `content` in the place of the file; when this returns, it is on the disk. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.partial")
+def replace(path: Path, content: bytes, durable: bool = True) -> None:
+    """Put `content` in the place of the file; when this returns, it is on the disk. Raises OSError.
+
+    durable: not so for news, which a power cut may take with it.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     temporary.write_bytes(content)
-    flush(temporary)
+    if durable:
+        flush(temporary)
     os.replace(temporary, path)
-    flush(path.parent)
+    if durable:
+        flush(path.parent)
 
 
 def flush(path: Path) -> None:

@@ -4,7 +4,10 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from sqlalchemy import (
@@ -18,8 +21,11 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    and_,
+    case,
     create_engine,
     func,
+    or_,
     select,
 )
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,7 +33,7 @@ from sqlalchemy.pool import NullPool
 
 from trainer.dataset import LABELS, SIDE
 from trainer.errors import StoreError
-from trainer.strokes import MAX_COORDINATE, Drawing
+from trainer.strokes import MAX_COORDINATE, Drawing, resample
 
 # As long as the user interface waits for it.
 BUSY_TIMEOUT_S = 5
@@ -41,6 +47,7 @@ feedback = Table(
     metadata,
     Column("number", Integer, primary_key=True),
     Column("id", String),
+    Column("created_at", DateTime(timezone=True)),
     Column("label", Integer),
     Column("pixels", LargeBinary),
     Column("original", LargeBinary),
@@ -53,24 +60,41 @@ actions = Table(
     metadata,
     Column("number", Integer, primary_key=True),
     Column("kind", String),
+    Column("feedback_id", String),
     Column("version", String),
 )
+
+
+# Without the pictures that were sent, which are not used and may be megabytes each.
+ROWS = select(
+    feedback.c.number,
+    feedback.c.id,
+    feedback.c.created_at,
+    feedback.c.label,
+    feedback.c.pixels,
+    case((feedback.c.original_type == STROKES_MEDIA_TYPE, feedback.c.original)).label("strokes"),
+    feedback.c.session,
+    feedback.c.accepted_at,
+).order_by(feedback.c.number)
+ROWS_A_FETCH = 200
 
 
 @dataclass(frozen=True)
 class Labelled:
     """One drawing and the digit that was meant.
 
-    pixels: uint8 (28, 28), as the network saw it; drawing: its strokes, if they were sent; session: by the same
-    person as others with the same one, if known; accepted: a person vouched for the label.
+    pixels: uint8 (28, 28), as the network saw it; strokes: points and pen as in Strokes, if they were sent; session:
+    by the same person as others with the same one, if known; accepted: a person vouched for the label; day: on which
+    it was sent, in UTC.
     """
 
     id: str
     label: int
     pixels: np.ndarray
-    drawing: Drawing | None
+    strokes: tuple[np.ndarray, np.ndarray] | None
     session: str | None
     accepted: bool
+    day: date
 
 
 @dataclass(frozen=True)
@@ -103,20 +127,13 @@ class FeedbackStore:
             if connection is None:
                 return Contents([], 0, 0)
             actions_through = connection.scalar(select(func.max(actions.c.number))) or 0
-            rows = connection.execute(select(feedback).order_by(feedback.c.number)).all()
-        drawings = [
-            Labelled(
-                row.id,
-                row.label,
-                np.frombuffer(row.pixels, dtype=np.uint8).reshape(SIDE, SIDE),
-                _strokes(row.original) if row.original_type == STROKES_MEDIA_TYPE else None,
-                row.session,
-                row.accepted_at is not None,
-            )
-            for row in rows
-            if row.label in LABELS and len(row.pixels) == SIDE**2
-        ]
-        return Contents(drawings, max((row.number for row in rows), default=0), actions_through)
+            drawings: list[Labelled] = []
+            through = 0
+            for row in connection.execute(ROWS, execution_options={"yield_per": ROWS_A_FETCH}):
+                through = row.number
+                if row.label in LABELS and len(row.pixels) == SIDE**2:
+                    drawings.append(_labelled(row))
+            return Contents(drawings, through, actions_through)
 
     def count_new(self, through: int, actions_through: int) -> int:
         """Count the drawings after `through` and those that were vouched for after `actions_through`."""
@@ -124,16 +141,24 @@ class FeedbackStore:
             if connection is None:
                 return 0
             newer = select(func.count()).where(feedback.c.number > through)
-            vouched = select(func.count()).where(actions.c.number > actions_through, actions.c.kind.in_(LABEL_ACTIONS))
+            vouched = select(func.count(func.distinct(feedback.c.id))).where(
+                feedback.c.id == actions.c.feedback_id,
+                feedback.c.number <= through,
+                actions.c.number > actions_through,
+                actions.c.kind.in_(LABEL_ACTIONS),
+            )
             return int(connection.scalar(newer) or 0) + int(connection.scalar(vouched) or 0)
 
-    def requests(self, through: int) -> list[Request]:
-        """Give what was asked of the trainer after the action `through`, in order."""
+    def requests(self, retrains_through: int, rollbacks_through: int) -> list[Request]:
+        """Give what was asked of the trainer after these actions, in order."""
         with self._connected() as connection:
             if connection is None:
                 return []
-            wanted = select(actions).where(actions.c.number > through, actions.c.kind.in_(("retrain", "rollback")))
-            rows = connection.execute(wanted.order_by(actions.c.number)).all()
+            is_wanted = or_(
+                and_(actions.c.kind == "retrain", actions.c.number > retrains_through),
+                and_(actions.c.kind == "rollback", actions.c.number > rollbacks_through),
+            )
+            rows = connection.execute(select(actions).where(is_wanted).order_by(actions.c.number)).all()
         return [Request(row.number, row.kind, row.version) for row in rows]
 
     @contextmanager
@@ -155,13 +180,25 @@ class FeedbackStore:
     def _engine(self) -> Engine:
         if self._url.get_backend_name() != "sqlite":
             return create_engine(self._url, poolclass=NullPool)
-        read_only = self._url.set(
-            database=f"file:{Path(self._url.database or '').resolve().as_posix()}", query={"mode": "ro", "uri": "true"}
-        )
+        path = quote(Path(self._url.database or "").resolve().as_posix())
+        read_only = self._url.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
         return create_engine(read_only, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
 
 
-def _strokes(original: bytes) -> Drawing | None:
+def _labelled(row: Any) -> Labelled:  # noqa: ANN401 # a row has the columns of ROWS
+    drawing = None if row.strokes is None else _drawing(row.strokes)
+    return Labelled(
+        row.id,
+        row.label,
+        np.frombuffer(row.pixels, dtype=np.uint8).reshape(SIDE, SIDE),
+        None if drawing is None else resample(drawing),  # at once: as lists of numbers they would fill the memory
+        row.session,
+        row.accepted_at is not None,
+        row.created_at.date(),
+    )
+
+
+def _drawing(original: bytes) -> Drawing | None:
     """Read stored strokes; None for what the trainer has no use for, as an empty one."""
     try:
         drawing = [[(float(x), float(y)) for x, y in stroke] for stroke in json.loads(original) if stroke]

@@ -50,25 +50,37 @@ class Examination:
         return {name: counts[name] for name in ("n", "parent_correct", "candidate_correct")} | losses
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """The candidate beside one older model, called `name`, on the test digits and on drawn ones."""
+
+    name: str
+    mnist: Examination
+    drawn: Examination
+
+
 def judge(
-    mnist: Examination, drawn: Examination, feedback: Examination, by: str, drawn_of: str, min_accuracy: float
+    parent: Comparison,
+    base: Comparison | None,
+    feedback: Examination,
+    by: str,
+    drawn_of: str,
+    min_accuracy: float,
 ) -> dict[str, Any]:
     """Return the manifest's `gate`: what was measured, the verdict and, if it is refused, the reasons.
 
-    feedback: held out from the training, by "person" or by "drawing"; drawn_of: what was drawn, "strokes" or "forms";
-    min_accuracy: on the test digits, below which nothing may be published.
+    base: what the line of retrained models began with, if that is not the parent: what each loses within the noise
+    must not add up; feedback: held out from the training, by "person" or by "drawing"; drawn_of: what was drawn,
+    "strokes" or "forms"; min_accuracy: on the test digits, below which nothing may be published.
     """
     measured: dict[str, dict[str, Any]] = {
-        "mnist": mnist.compare(),
-        "drawn": {"of": drawn_of, **drawn.compare()},
+        **_measure(parent, drawn_of),
         "feedback": {"by": by, **feedback.improvement()},
     }
-    reasons = [
-        f"it reads {figures['candidate_correct']} of {figures['n']} {what} right, its parent "
-        f"{figures['parent_correct']}: worse by more than the noise (p = {figures['p_value']:.2g})"
-        for what, figures in (("test digits", measured["mnist"]), ("drawn digits", measured["drawn"]))
-        if figures["p_value"] < SIGNIFICANCE
-    ]
+    reasons = _losses(parent.name, measured)
+    if base is not None:
+        measured["since_base"] = _measure(base, drawn_of)
+        reasons += _losses(base.name, measured["since_base"])
     accuracy = measured["mnist"]["candidate_correct"] / measured["mnist"]["n"]
     if accuracy < min_accuracy:
         reasons.append(f"{accuracy:.2%} of the test digits is below the {min_accuracy:.2%} that may be published")
@@ -80,6 +92,19 @@ def judge(
             f"{heard['parent_loss']:.4f}"
         )
     return {"verdict": "refused" if reasons else "served", "reasons": reasons, **measured}
+
+
+def _measure(older: Comparison, drawn_of: str) -> dict[str, dict[str, Any]]:
+    return {"mnist": older.mnist.compare(), "drawn": {"of": drawn_of, **older.drawn.compare()}}
+
+
+def _losses(name: str, measured: dict[str, dict[str, Any]]) -> list[str]:
+    return [
+        f"it reads {figures['candidate_correct']} of {figures['n']} {what} right, its {name} "
+        f"{figures['parent_correct']}: worse by more than the noise (p = {figures['p_value']:.2g})"
+        for what, figures in (("test digits", measured["mnist"]), ("drawn digits", measured["drawn"]))
+        if figures["p_value"] < SIGNIFICANCE
+    ]
 
 
 def _is_better(heard: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from trainer.feedback_store import Labelled
 # Between two drawings as the network sees them, 0 to 1 a pixel (Euclidean). Of one writer's drawings of one digit the
 # two most alike are further apart than this; the same drawing, moved by a pixel's fraction, is nearer.
 NEAR_DUPLICATE_DISTANCE = 1.0
-# More of one digit than anybody writes in one session for the fun of it.
+# A day: more of one digit than anybody writes for the fun of it.
 MAX_PER_SESSION_AND_DIGIT = 50
 # Below this probability of being a digit at all it is most likely none.
 MIN_DIGIT_PROBABILITY = 0.05
@@ -44,39 +45,43 @@ def held_back(
 
     opinion: of the drawings; trusted: of examples whose labels are known. What a person vouched for is never held back.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for check in (_copies, _floods):
-        for identity, facts in check(drawings):
-            found.setdefault(identity, facts)
+    found = dict(_floods(drawings))
     left = np.array([row for row, drawing in enumerate(drawings) if drawing.id not in found], dtype=int)
-    for identity, facts in _misfits([drawings[row] for row in left], opinion[left], trusted_labels, trusted):
-        found.setdefault(identity, facts)
+    found |= _misfits([drawings[row] for row in left], opinion[left], trusted_labels, trusted)
     vouched = {drawing.id for drawing in drawings if drawing.accepted}
+    # Last: a copy with a label that is held back anyway must not take the honest one with it.
+    found |= _copies([drawing for drawing in drawings if drawing.id not in found or drawing.id in vouched])
     return {identity: facts for identity, facts in found.items() if identity not in vouched}
 
 
 def _copies(drawings: Sequence[Labelled]) -> Iterable[tuple[str, dict[str, Any]]]:
     """Find drawings that are the same, or nearly, as an earlier one; with another label one of the two is wrong."""
-    if not drawings:
+    first: dict[tuple[int, bytes], Labelled] = {}
+    for drawing in drawings:
+        original = first.setdefault((drawing.label, drawing.pixels.tobytes()), drawing)
+        if original is not drawing:
+            yield drawing.id, {"reason": "duplicate", "of": original.id}
+    once = list(first.values())  # a thousand copies of one drawing would be a million pairs
+    if not once:
         return
-    pixels = np.stack([drawing.pixels for drawing in drawings]).reshape(len(drawings), -1) / np.float32(255)
-    neighbours = NearestNeighbors(radius=NEAR_DUPLICATE_DISTANCE).fit(pixels).radius_neighbors(pixels)
-    for row, (distances, others) in enumerate(zip(*neighbours, strict=True)):
-        earlier = [(float(d), int(o)) for d, o in zip(distances, others, strict=True) if o != row]
-        conflicts = [o for _, o in sorted(earlier) if drawings[o].label != drawings[row].label]
-        copies = [(d, o) for d, o in sorted(earlier) if o < row and drawings[o].label == drawings[row].label]
+    pixels = np.stack([drawing.pixels for drawing in once]).reshape(len(once), -1) / np.float32(255)
+    neighbours = NearestNeighbors(radius=NEAR_DUPLICATE_DISTANCE).fit(pixels)
+    for row, others in enumerate(neighbours.radius_neighbors(pixels, return_distance=False)):
+        conflicts = [other for other in others if once[other].label != once[row].label]
+        copies = [other for other in others if other < row and once[other].label == once[row].label]
         if conflicts:
-            yield drawings[row].id, {"reason": "conflict", "of": drawings[conflicts[0]].id}
+            yield once[row].id, {"reason": "conflict", "of": once[min(conflicts)].id}
         elif copies:
-            reason = "duplicate" if copies[0][0] == 0 else "near_duplicate"
-            yield drawings[row].id, {"reason": reason, "of": drawings[copies[0][1]].id}
+            yield once[row].id, {"reason": "near_duplicate", "of": once[min(copies)].id}
 
 
 def _floods(drawings: Sequence[Labelled]) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Find what one session sent of one digit beyond measure; all that name no session count as one."""
-    sent: dict[tuple[str | None, int], int] = defaultdict(int)
+    """Find what one session sent of one digit in a day beyond measure; all that name no session count as one."""
+    sent: dict[tuple[str | None, int, date], int] = defaultdict(int)
     for drawing in drawings:
-        source = (drawing.session, drawing.label)
+        if drawing.accepted:
+            continue
+        source = (drawing.session, drawing.label, drawing.day)
         sent[source] += 1
         if sent[source] > MAX_PER_SESSION_AND_DIGIT:
             yield drawing.id, {"reason": "flood"}

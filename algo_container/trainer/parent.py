@@ -13,7 +13,7 @@ from trainer.errors import RetrainError
 from trainer.label_checks import Opinion
 from trainer.lesson import Lesson
 from trainer.network import build_cnn
-from trainer.versions import Manifest, in_service
+from trainer.versions import Manifest, in_service, read_manifest
 
 PREDICT_ROWS = 1_000
 
@@ -60,6 +60,23 @@ class Parent:
         probabilities, features = both.predict(pictures, batch_size=PREDICT_ROWS, verbose=0)
         kernel, bias = self.is_digit_weights
         return Opinion(probabilities, 1 / (1 + np.exp(-(features @ kernel[:, 0] + bias[0]))), features)
+
+
+def read_base(shared_dir: Path, parent: Parent) -> keras.Sequential | None:
+    """Read the network that was trained from scratch at the parent's beginning.
+
+    None if that is the parent itself, or if somebody has deleted it.
+    """
+    version = parent.base["version"]
+    if version == parent.version:
+        return None
+    for folder in (shared_dir / "versions" / version, shared_dir / "pretrained"):
+        manifest = read_manifest(folder)
+        if manifest is not None and manifest["version"] == version:
+            network = build_cnn()
+            network.load_weights(folder / "model.h5")
+            return network
+    return None
 
 
 def read_parent(shared_dir: Path) -> Parent:

@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
-from trainer.attempts import Attempt, note
+from trainer.attempts import note
 from trainer.dataset import Digits, Part, normalise
 from trainer.digit_forms import draw_digits
 from trainer.evaluation import Report, draw_once, evaluate, evaluate_drawn, predict, summary
 from trainer.feedback_store import Contents, Labelled
-from trainer.gate import Examination, judge
+from trainer.gate import Comparison, Examination, judge
 from trainer.label_checks import held_back
 from trainer.lesson import Lesson
 from trainer.non_digits import draw_non_digits
-from trainer.parent import Parent, read_parent
-from trainer.people import Sides, as_pictures, as_strokes, digest, take_sides
+from trainer.parent import Parent, read_base, read_parent
+from trainer.people import LEAST_EXAMINED, Sides, as_pictures, as_strokes, digest, take_sides
 from trainer.progress import Progress
 from trainer.publishing import check_writable, publish
 from trainer.record import write_record
@@ -39,9 +40,7 @@ KEPT_OF_LEARNED = 0.7
 FORMS, NON_DIGITS = 4_000, 6_000
 # To compare labels with: as many examples as make the thresholds steady.
 TRUSTED_ROWS = 5_000
-# The same writers every time: what they are examined on is never replayed.
-EXAMINED_WRITERS_SHARE, EXAMINED_WRITERS_SEED = 0.1, 0
-EXAMINED_FORMS = 2_000
+EXAMINED_FORMS, EXAMINED_SEED = 2_000, 0
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,11 @@ def retrain(
     progress = Progress(sys.stdout, EPOCHS, status)
     make_reproducible(seed)
     parent = read_parent(shared_dir)
-    attempt = Attempt(parent.version, contents.through, contents.actions_through, contents.actions_through)
+    looked_at = {
+        "parent": parent.version,
+        "through": contents.through,
+        "actions_through": contents.actions_through,
+    }
 
     status.enters("checking")
     trusted = trusted_part(taught, seed)
@@ -91,19 +94,18 @@ def retrain(
     progress.say(
         f"{len(contents.drawings)} drawings with labels, {len(held)} of them held back for a person to look at"
     )
-    sides = take_sides([drawing for drawing in contents.drawings if drawing.id not in held], seed)
-    if not sides.learned or not sides.examined:
-        note(shared_dir, attempt)
-        return Outcome(
-            "nothing", reason=f"{len(held)} of {len(contents.drawings)} drawings are held back: too few left"
-        )
+    known = (parent.manifest.get("feedback") or {}).get("learned", {})
+    sides = take_sides([drawing for drawing in contents.drawings if drawing.id not in held], known, seed)
+    if not sides.examined:
+        note(shared_dir, **looked_at)
+        return Outcome("nothing", reason=too_little(contents, held, known))
 
     status.enters("learning")
     progress.say(
         f"{len(sides.learned)} to learn from, {len(sides.examined)} to be examined on, told apart by {sides.by}"
     )
     lesson = parent.lesson(seed)
-    replayed, examined = split_drawn(taught)
+    replayed, examined = split_drawn(taught, parent)
     sources = gather(sides.learned, taught, replayed, parent, seed)
     recipe = Recipe(EPOCHS, BATCH_SIZE, seed, STEPS, PEAK_LEARNING_RATE, AVERAGED_STEPS)
     training = fit(lesson, sources, None, recipe, progress)
@@ -113,7 +115,8 @@ def retrain(
     parent.blend(lesson, KEPT_OF_LEARNED)
 
     status.enters("examining")
-    report, gate = examine(lesson, parent, sides, taught, examined, min_accuracy)
+    base = read_base(shared_dir, parent)
+    report, gate = examine(lesson, parent, base, sides, taught, examined, min_accuracy)
     progress.say(summary(report))
     status.enters("publishing")
     facts = {
@@ -146,7 +149,7 @@ def retrain(
         write_record(folder, training.history, report, taught.test, progress.lines)
 
     version = publish(lesson.network, lesson.is_digit, shared_dir, taught.test, facts, write_extras)
-    note(shared_dir, attempt)
+    note(shared_dir, **looked_at)
     return Outcome(gate["verdict"], version, "; ".join(gate["reasons"]) or None)
 
 
@@ -163,15 +166,29 @@ def trusted_part(taught: Taught, seed: int) -> Part:
     )
 
 
-def split_drawn(taught: Taught) -> tuple[tuple[Strokes | None, list[Drawing]], tuple[str, Strokes]]:
-    """Hold out some writers to be examined on; without a stroke file forms that are never learned from."""
-    if taught.strokes is not None:
+def too_little(contents: Contents, held: Mapping[str, object], known: Mapping[str, object]) -> str:
+    """Say why there is nothing to learn."""
+    return (
+        f"of {len(contents.drawings)} drawings {len(held)} are held back and {len(known)} have been learned before: "
+        f"too few are new, expected at least {2 * LEAST_EXAMINED}, half of them to be examined on"
+    )
+
+
+def split_drawn(taught: Taught, parent: Parent) -> tuple[tuple[Strokes | None, list[Drawing]], tuple[str, Strokes]]:
+    """Hold out the writers whom the base has not learned from either; where there are none, forms of another seed."""
+    training, data = parent.base["training"], parent.base["data"]
+    strokes = taught.data.get("strokes")
+    if (
+        taught.strokes is not None
+        and strokes is not None
+        and data.get("strokes", {}).get("sha256") == strokes["sha256"]
+    ):
         kept, drawings, held = split_by_writer(
-            taught.strokes, taught.drawings, EXAMINED_WRITERS_SHARE, EXAMINED_WRITERS_SEED
+            taught.strokes, taught.drawings, training["validation_share"], training["seed"]
         )
         if held is not None:
             return (kept, drawings), ("strokes", held)
-    return (taught.strokes, taught.drawings), ("forms", draw_digits(EXAMINED_FORMS, EXAMINED_WRITERS_SEED)[0])
+    return (taught.strokes, taught.drawings), ("forms", draw_digits(EXAMINED_FORMS, EXAMINED_SEED)[0])
 
 
 def gather(
@@ -212,22 +229,29 @@ def with_emphasis(learned: Sequence[Labelled], parent: Parent) -> list[Labelled]
 def examine(
     lesson: Lesson,
     parent: Parent,
+    base: keras.Sequential | None,
     sides: Sides,
     taught: Taught,
     examined: tuple[str, Strokes],
     min_accuracy: float,
 ) -> tuple[Report, dict[str, Any]]:
-    """Report on the candidate, and let the gate compare it with its parent."""
-
-    def compare(pictures: np.ndarray, labels: np.ndarray) -> Examination:
-        return Examination(labels.astype(int), predict(parent.network, pictures), predict(lesson.network, pictures))
-
+    """Report on the candidate, and let the gate compare it with its parent and with what both began with."""
     drawn_of, drawn = examined
-    on_test = compare(normalise(taught.test.pixels), taught.test.labels)
-    on_drawn = compare(draw_once(drawn, EXAMINED_WRITERS_SEED), drawn.labels)
+    test_pictures, drawn_pictures = normalise(taught.test.pixels), draw_once(drawn, EXAMINED_SEED)
+    on_test, on_drawn = predict(lesson.network, test_pictures), predict(lesson.network, drawn_pictures)
+
+    def compare(name: str, older: keras.Sequential) -> Comparison:
+        return Comparison(
+            name,
+            Examination(taught.test.labels.astype(int), predict(older, test_pictures), on_test),
+            Examination(drawn.labels, predict(older, drawn_pictures), on_drawn),
+        )
+
     heard = as_pictures(sides.examined)
-    report = evaluate(on_test.candidate, taught.test)
+    on_feedback = Examination(heard.y.astype(int), predict(parent.network, heard.x), predict(lesson.network, heard.x))
+    report = evaluate(on_test, taught.test)
     if drawn_of == "strokes":
-        report["drawn"] = evaluate_drawn(on_drawn.candidate, drawn)
-    gate = judge(on_test, on_drawn, compare(heard.x, heard.y), sides.by, drawn_of, min_accuracy)
+        report["drawn"] = evaluate_drawn(on_drawn, drawn)
+    since_base = None if base is None else compare("base", base)
+    gate = judge(compare("parent", parent.network), since_base, on_feedback, sides.by, drawn_of, min_accuracy)
     return report, gate

@@ -26,7 +26,7 @@ def tell(shared_dir: Path, name: str, facts: dict[str, Any]) -> None:
     """Replace a file of `training/`, if it can be written: what cannot be told must not end a training."""
     try:
         (shared_dir / "training").mkdir(parents=True, exist_ok=True)
-        replace(shared_dir / "training" / name, to_json_text(facts).encode())
+        replace(shared_dir / "training" / name, to_json_text(facts).encode(), durable=False)
     except (OSError, ValueError):
         return
 

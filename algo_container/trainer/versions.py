@@ -92,9 +92,9 @@ def roll_back(shared_dir: Path, wanted: str | None = None) -> tuple[str, bool]:
             now = in_service(shared_dir)
             current = None if now is None else now[0]
             version = wanted or _before(shared_dir, current)
-            manifest = _known(shared_dir, version)
             if current is not None and current["version"] == version:
                 return version, False
+            manifest = _known(shared_dir, version)
             _check_whole(shared_dir / "versions" / version, manifest)
             with uninterrupted():
                 replace(shared_dir / INTENT, version.encode())
@@ -105,16 +105,24 @@ def roll_back(shared_dir: Path, wanted: str | None = None) -> tuple[str, bool]:
 
 
 def prune(shared_dir: Path) -> None:
-    """Delete all but the newest versions; never the one in service nor the one before it. Needs the lock."""
-    every = manifests(shared_dir)
-    now = in_service(shared_dir)
-    needed = set() if now is None else {now[0]["version"], now[0].get("parent")}
-    for manifest in every[:-KEPT_VERSIONS]:
+    """Delete all but the newest versions, never one that is needed. Needs the lock.
+
+    Needed are the one in service, the one to go back to, and the one that was trained from scratch at the beginning.
+    """
+    needed: set[object] = set()
+    if (now := in_service(shared_dir)) is not None:
+        needed = {now[0]["version"], (now[0].get("base") or {}).get("version")}
+        with contextlib.suppress(RollbackError):
+            needed.add(_before(shared_dir, now[0]))
+    for manifest in manifests(shared_dir)[:-KEPT_VERSIONS]:
         if manifest["version"] not in needed:
             folder = shared_dir / "versions" / manifest["version"]
             gone = folder.with_name(f".partial-{folder.name}")  # so that a reader never meets half of it
-            folder.rename(gone)
-            shutil.rmtree(gone)
+            try:
+                folder.rename(gone)
+                shutil.rmtree(gone)
+            except OSError as error:  # what was published is published all the same
+                print(f"cnn_mnist.py: {folder}: cannot be deleted ({error.strerror}); delete it by hand", flush=True)
 
 
 def not_written(shared_dir: Path, error: OSError) -> PublishError:

@@ -10,7 +10,7 @@ from dataclasses import replace as with_changes
 from multiprocessing.process import BaseProcess
 
 from trainer.attempts import last_attempt, note
-from trainer.errors import TrainerError
+from trainer.errors import RollbackError, TrainerError
 from trainer.feedback_store import FeedbackStore, Request
 from trainer.heartbeat import beat
 from trainer.settings import Settings
@@ -21,6 +21,8 @@ POLL_INTERVAL_S = 2.0
 # After a training that failed, as for want of memory; each further failure in a row doubles it.
 RETRY_S, LONGEST_RETRY_S = 60.0, 3600.0
 STOP_WAIT_S = 5.0
+# A retraining's exit status where the gate refused the model: no failure of the program's.
+REFUSED_STATUS = 3
 
 
 def watch(settings: Settings, job: Callable[[Settings], None]) -> None:
@@ -56,6 +58,7 @@ class Watcher:
         self._retry_at = 0.0
         self._new_labels = 0
         self._error: str | None = None
+        self._denied: str | None = None
 
     def train_first(self) -> None:
         """Start the training that makes a model from scratch, if there is none of these data and options."""
@@ -67,7 +70,8 @@ class Watcher:
         error = None
         try:
             self._take_leave()
-            for request in self._store.requests(last_attempt(self._settings.shared_dir).requests_through):
+            attempt = last_attempt(self._settings.shared_dir)
+            for request in self._store.requests(attempt.retrains_through, attempt.rollbacks_through):
                 self._deal_with(request)
             attempt = last_attempt(self._settings.shared_dir)
             self._new_labels = self._store.count_new(attempt.through, attempt.actions_through)
@@ -82,7 +86,7 @@ class Watcher:
         if self._training is None:
             beat()  # at work, the training gives the sign of life: one that hangs must be missed
         facts = {"updated_at": utc_now(), "new_labels": self._new_labels, "labels_wanted": self._settings.retrain_after}
-        tell(self._settings.shared_dir, "watcher.json", {**facts, "error": error})
+        tell(self._settings.shared_dir, "watcher.json", {**facts, "error": error or self._denied})
 
     def stop(self) -> None:
         """Stop the training, if there is one."""
@@ -92,22 +96,21 @@ class Watcher:
 
     def _deal_with(self, request: Request) -> None:
         if request.kind == "retrain":
-            if self._training is None:
+            if self._training is None and self._asked_by != request.number:
                 self._asked_by = request.number
                 self._retrain()
             return
         try:
             version, changed = roll_back(self._settings.shared_dir, request.version)
+            self._denied = None
             print(f"version {version} {'serves again' if changed else 'is in service already'}", flush=True)
-        finally:
-            self._is_done(request.number)  # also if it cannot be had: it would be asked for again and again
-
-    def _is_done(self, number: int) -> None:
-        attempt = last_attempt(self._settings.shared_dir)
-        note(self._settings.shared_dir, with_changes(attempt, requests_through=max(number, attempt.requests_through)))
+        except RollbackError as error:  # it cannot be had, however often one asks; the page shows why
+            self._denied = str(error)
+            print(f"cnn_mnist.py: {error}", flush=True)
+        note(self._settings.shared_dir, rollbacks_through=request.number)
 
     def _retrain(self) -> None:
-        self._is_first = False
+        self._is_first, self._denied = False, None
         self._start(with_changes(self._settings, retrain=True))
 
     def _start(self, settings: Settings) -> None:
@@ -118,18 +121,17 @@ class Watcher:
         """See whether the training has ended, and how."""
         if self._training is None or self._training.is_alive():
             return
-        status, code = self._training.exitcode or 0, self._training.exitcode
+        status = self._training.exitcode or 0
         self._training = None
         if status < 0:
             self._say_killed(-status)
-        outcome = told(self._settings.shared_dir, "status.json").get("outcome") or {}
-        failed = code != 0 and outcome.get("verdict") != "refused"
+        failed = status not in (0, REFUSED_STATUS)
         self._failures = self._failures + 1 if failed else 0
         if failed:
             self._retry_at = time.monotonic() + min(LONGEST_RETRY_S, RETRY_S * 2 ** (self._failures - 1))
         if self._asked_by is not None:
-            number, self._asked_by = self._asked_by, None
-            self._is_done(number)
+            note(self._settings.shared_dir, retrains_through=self._asked_by)
+            self._asked_by = None
         if status < 0 and self._is_first and self._failures == 1:
             self.train_first()  # once more after a crash; what is wrong with the data would be wrong again
 

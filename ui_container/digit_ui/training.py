@@ -11,7 +11,6 @@ from digit_ui.database import StoreError
 from digit_ui.gallery import Gallery
 from digit_ui.i18n import LANGUAGES
 from digit_ui.problems import Problem, from_problem
-from digit_ui.settings import Settings
 from digit_ui.streams import Streams
 from digit_ui.training_messages import training_messages
 from digit_ui.training_state import TrainingState
@@ -48,7 +47,6 @@ def report_store(error: StoreError) -> Response:
 @bp.get("")
 def page() -> Response:
     """Show the training page in the visitor's language."""
-    settings: Settings = current_app.extensions["settings"]
     language = str(get_locale())
     other = next(code for code in LANGUAGES if code != language)
     response = make_response(
@@ -57,7 +55,6 @@ def page() -> Response:
             language=language,
             other_language=other,
             messages=training_messages(),
-            public=settings.training_public,
         )
     )
     response.vary.update(["Accept-Language", "Cookie"])

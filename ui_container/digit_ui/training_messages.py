@@ -12,6 +12,7 @@ def training_messages() -> dict[str, Sentences]:
         "charts": _charts(),
         "model": _model(),
         "versions": _versions(),
+        "reasons": _reasons(),
         "comparison": _comparison(),
         "feedback": _feedback(),
         "admin": _admin(),
@@ -73,6 +74,7 @@ def _model() -> Sentences:
         "inService": gettext("celle en service ({version})"),
         "nothingInService": gettext("celle en service"),
         "noReport": gettext("Le modèle en service vient d'ailleurs ou n'a pas de rapport : rien à montrer ici."),
+        "noDetails": gettext("Cette version n'a pas laissé de rapport : son détail n'est pas connu."),
         "mnist": gettext("MNIST"),
         "mnistNote": gettext("entre {low} et {high} (intervalle à 95 %), sur {n} chiffres jamais vus"),
         "drawn": gettext("Chiffres dessinés"),
@@ -127,6 +129,14 @@ def _versions() -> Sentences:
             "{lost} perdus, {won} gagnés (p = {p})"
         ),
         "gateFeedback": gettext("Dessins reçus : {candidate} justes sur {n}, contre {parent} pour la parente"),
+        "gateFeedbackLoss": gettext(
+            "Dessins reçus, mais non appris : {candidate} justes sur {n}, contre {parent} pour la parente ; "
+            "perte {loss}, contre {parentLoss} (moins vaut mieux)"
+        ),
+        "gateP": gettext(
+            "p : la chance qu'un réseau aussi bon que sa parente fasse aussi mal par hasard. "
+            "Trop petite, la version est refusée."
+        ),
         "show": gettext("Examiner"),
         "showNamed": gettext("Examiner {version}"),
         "back": gettext("Revenir à celle-ci"),
@@ -136,9 +146,36 @@ def _versions() -> Sentences:
     }
 
 
+def _reasons() -> Sentences:
+    return {
+        "worseMnist": gettext(
+            "Elle lit juste {candidate} des {n} chiffres de test, sa parente {parent} : "
+            "le hasard n'explique pas cet écart (p = {p})."
+        ),
+        "worseDrawn": gettext(
+            "Elle lit juste {candidate} des {n} chiffres dessinés, sa parente {parent} : "
+            "le hasard n'explique pas cet écart (p = {p})."
+        ),
+        "worseMnistThanBase": gettext(
+            "Elle lit juste {candidate} des {n} chiffres de test, celle dont la lignée est partie {base} : "
+            "le hasard n'explique pas cet écart (p = {p})."
+        ),
+        "worseDrawnThanBase": gettext(
+            "Elle lit juste {candidate} des {n} chiffres dessinés, celle dont la lignée est partie {base} : "
+            "le hasard n'explique pas cet écart (p = {p})."
+        ),
+        "noBetter": gettext(
+            "Elle n'est pas meilleure sur les dessins reçus qu'elle n'a pas appris : {candidate} justes sur {n}, avec "
+            "une perte de {loss} ; sa parente : {parent}, avec {parentLoss}."
+        ),
+        "tooLow": gettext("{accuracy} de justesse sur les chiffres de test : pour servir, il faut {wanted}."),
+    }
+
+
 def _comparison() -> Sentences:
     return {
         "tooFew": gettext("Il n'y a pas encore deux versions à comparer."),
+        "noDetails": gettext("L'une des deux n'a pas laissé de rapport : leur détail ne peut pas être comparé."),
         "same": gettext("C'est deux fois la même version."),
         "figure": gettext("Mesure"),
         "left": gettext("Première"),
@@ -161,10 +198,19 @@ def _feedback() -> Sentences:
         ),
         "misread": gettext("{label}, lu {digit}"),
         "accepted": gettext("vérifié"),
+        "show": gettext("Montrer le dessin : {said}"),
+        "drawing": gettext("Dessin n° {number}"),
+        "factMeant": gettext("Voulu"),
+        "factRead": gettext("Lu"),
+        "factDate": gettext("Reçu"),
+        "factVersion": gettext("Lu par la version"),
+        "factHeld": gettext("Mis de côté"),
+        "notRecorded": gettext("inconnu"),
         "noneHeld": gettext("Aucun dessin n'est mis de côté."),
         "held": gettext("Mis de côté : {n}"),
         "picture": gettext("Le dessin, étiqueté {label}"),
         "meant": gettext("Étiqueté {label}."),
+        "other": gettext("L'autre, étiqueté {label} :"),
         "duplicate": gettext("C'est le même dessin qu'un autre."),
         "near_duplicate": gettext("C'est presque le même dessin qu'un autre."),
         "conflict": gettext("Le même dessin a aussi été envoyé avec un autre chiffre."),
@@ -176,6 +222,7 @@ def _feedback() -> Sentences:
         "otherReason": gettext("La vérification l'a écarté ({reason})."),
         "accept": gettext("Accepter comme {label}"),
         "otherDigit": gettext("Le bon chiffre"),
+        "chooseDigit": gettext("Choisissez d'abord le bon chiffre."),
         "correct": gettext("Corriger"),
         "remove": gettext("Supprimer"),
         "confirm": gettext("Supprimer pour toujours ce dessin étiqueté {label} ?"),

@@ -46,6 +46,9 @@ function mountChart(parent, options) {
   };
 }
 
+/** No halves between whole epochs. */
+const EPOCH_STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 1, 2, 5, 10, 20, 50, 100, 200, 500];
+
 const axis = (colour, write, label) => ({
   stroke: colour("--quiet"),
   grid: { stroke: colour("--line"), width: 1 },
@@ -70,7 +73,7 @@ export function mountCurves(parent, messages, words) {
       ...OFF,
       title: messages[name],
       legend: { live: false, show: hasValidation },
-      axes: [axis(colour, words.small, messages.epochs), axis(colour, write)],
+      axes: [{ ...axis(colour, words.small, messages.epochs), incrs: EPOCH_STEPS }, axis(colour, write)],
       series: [
         {},
         { label: messages.training, stroke: colour("--accent"), width: 2, spanGaps: true },

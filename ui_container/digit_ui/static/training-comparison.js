@@ -31,7 +31,8 @@ export function mountComparison({ api, messages, words }) {
     try {
       const sides = await Promise.all(choices.map(({ value }) => read(value)));
       if (mine !== asked) return;
-      say(notice, choices[0].value === choices[1].value ? text.same : "");
+      const isDetailed = sides.every(({ report }) => report);
+      say(notice, choices[0].value === choices[1].value ? text.same : isDetailed ? "" : text.noDetails);
       body.replaceChildren(shown(...sides));
     } catch (error) {
       if (mine === asked) say(notice, describe(error, messages.errors));
@@ -46,7 +47,9 @@ export function mountComparison({ api, messages, words }) {
 
   function shown(left, right) {
     const write = (value) => (value === null ? "–" : words.percent(value));
-    const rows = comparison(left, right).map((row) => {
+    const figures = comparison(left, right);
+    const known = figures.filter(({ name, difference }) => name !== "recall" || difference !== null);
+    const rows = known.map((row) => {
       const difference = element("span", {}, row.difference === null ? "–" : words.points(row.difference));
       const gain = row.name === "calibrationError" ? -row.difference : row.difference;
       if (Math.abs(gain) >= 0.00005) difference.className = gain > 0 ? "better" : "worse";

@@ -1,7 +1,9 @@
 /** What people drew and meant, and what the last check held back of it. */
 
 import { fill } from "./answer.js";
-import { confirmed, describe } from "./training-admin.js";
+import { describe } from "./training-admin.js";
+import { decisions } from "./training-decisions.js";
+import { mountDrawing } from "./training-drawing.js";
 import { element, picture, say } from "./training-elements.js";
 import { heldSentence } from "./training-figures.js";
 
@@ -13,7 +15,8 @@ const byId = (id) => document.getElementById(id);
  * @param {object} page what the parts of the page share
  * @returns {{update: () => void}}
  */
-export function mountFeedback({ api, admin, messages, words, offerFile }) {
+export function mountFeedback(page) {
+  const { api, messages, words, offerFile } = page;
   const text = messages.feedback;
   const [digit, wrong] = ["filter-digit", "filter-wrong"].map(byId);
   const gallery = mountPaged({
@@ -22,7 +25,7 @@ export function mountFeedback({ api, admin, messages, words, offerFile }) {
     messages,
     query: () => ({ ...(digit.value && { digit: digit.value }), ...(wrong.checked && { wrong: 1 }) }),
     line: (total) => (total ? fill(text.total, { n: words.number(total) }) : nothingFound()),
-    item: drawing,
+    item: galleryItem,
   });
   const held = mountPaged({
     ...parts("held"),
@@ -30,96 +33,105 @@ export function mountFeedback({ api, admin, messages, words, offerFile }) {
     messages,
     query: () => ({ held: 1 }),
     line: (total) => (total ? fill(text.held, { n: words.number(total) }) : text.noneHeld),
-    item: heldDrawing,
+    facts: (drawing) => ({ ...drawing, other: otherOf(drawing) }),
+    item: heldItem,
   });
   const nothingFound = () => (digit.value || wrong.checked ? text.noMatch : text.none);
+  const refresh = async () => {
+    await gallery.refresh(); // first: what is held back is shown beside what it is like
+    await held.refresh();
+  };
+  const showDrawing = mountDrawing(page, refresh);
   digit.addEventListener("change", gallery.begin);
   wrong.addEventListener("change", gallery.begin);
   offerFile("feedback.csv", "feedback.csv", "", byId("csv"));
 
-  function drawing({ label, digit: read, wrong: isWrong, pixels, accepted }) {
+  function galleryItem(drawing) {
+    const { label, digit: read, wrong: isWrong, pixels, accepted } = drawing;
     const said = isWrong ? fill(text.misread, { label, digit: read }) : String(label);
-    const item = element("li", { className: isWrong ? "wrong" : "" }, picture(pixels, ""), said);
-    if (accepted) item.append(" ", element("span", { className: "badge" }, text.accepted));
-    return item;
+    const name = fill(text.show, { said: accepted ? `${said}, ${text.accepted}` : said });
+    const properties = { type: "button", "aria-label": name, "aria-haspopup": "dialog" };
+    const button = element("button", properties, picture(pixels, ""), said);
+    if (accepted) button.append(" ", element("span", { className: "badge" }, text.accepted));
+    button.addEventListener("click", () => showDrawing(drawing));
+    return element("li", { className: isWrong ? "wrong" : "" }, button);
   }
 
-  function heldDrawing({ id, label, pixels, created_at: at, held_back: entry }) {
-    const path = `training/feedback/${encodeURIComponent(id)}`;
-    const notice = element("p", { className: "notice-line", role: "status" });
-    notice.hidden = true;
-    const button = (name, className = "") => element("button", { type: "button", className }, name);
-    const [accept, correct, remove] = [button(fill(text.accept, { label })), button(text.correct), button(text.remove)];
-    const other = element("select", { "aria-label": text.otherDigit }, ...otherDigits(label));
-    if (entry.answer !== undefined) other.value = entry.answer; // most likely what it really is
-    const decide = async (button, sentence, method, tail, body) =>
-      admin.act(button, notice, async () => {
-        if (button === remove && !(await confirmed(fill(text.confirm, { label }), text.remove))) return;
-        if (!(await admin.change(method, path + tail, body))) return;
-        await Promise.all([held.refresh(), gallery.refresh()]);
-        say(byId("held-notice"), sentence);
-        byId("held-notice").focus();
-      });
-    accept.addEventListener("click", () => decide(accept, text.isAccepted, "POST", "/accept"));
-    correct.addEventListener("click", () => {
-      const meant = Number(other.value);
-      decide(correct, fill(text.isCorrected, { label: meant }), "POST", "/correct", { label: meant });
-    });
-    remove.addEventListener("click", () => decide(remove, text.isRemoved, "DELETE", ""));
+  /** Find the drawing that this one is said to be like, if the page shows it. */
+  function otherOf({ held_back: entry }) {
+    const other = [...gallery.entries(), ...held.entries()].find(({ id }) => id === entry.of);
+    return other ? { label: other.label, pixels: other.pixels } : null;
+  }
+
+  function heldItem(drawing) {
+    const { label, pixels, created_at: at, held_back: entry, other } = drawing;
+    const onDone = async (sentence) => {
+      await refresh();
+      say(byId("held-notice"), sentence);
+      byId("held-notice").focus();
+    };
+    const pictures = [picture(pixels, fill(text.picture, { label }))];
+    if (other) pictures.push(element("p", { className: "quiet" }, fill(text.other, other)), picture(other.pixels, ""));
     return element(
       "li",
       {},
-      picture(pixels, fill(text.picture, { label })),
+      element("div", {}, ...pictures),
       element(
         "div",
         {},
         element("p", {}, element("strong", {}, fill(text.meant, { label })), ` ${heldSentence(entry, text, words)}`),
         element("p", { className: "quiet" }, words.date(at)),
-        element("div", { className: "buttons" }, accept, element("span", {}, other, " ", correct), remove),
-        notice,
+        ...decisions(drawing, page, onDone),
       ),
     );
   }
 
-  return {
-    update() {
-      gallery.refresh();
-      held.refresh();
-    },
-  };
+  return { update: refresh };
 }
 
 const parts = (name) => ({ list: byId(name), lineElement: byId(`${name}-line`), moreButton: byId(`${name}-more`) });
 
-function otherDigits(label) {
-  const digits = Array.from({ length: 10 }, (_, digit) => digit).filter((digit) => digit !== label);
-  return digits.map((digit) => element("option", { value: digit }, String(digit)));
-}
-
-/** A list that grows by a page when somebody asks for more. */
-function mountPaged({ list, lineElement, moreButton, api, messages, query, line, item }) {
+/** A list that grows by a page when somebody asks for more. What did not change stays: somebody may be busy with it. */
+function mountPaged({ list, lineElement, moreButton, api, messages, query, line, item, facts = (entry) => entry }) {
   let asked = 0; // an answer that arrives for an earlier question is thrown away
+  let latest = null; // who waits for an earlier one waits for this one
   let next = null;
-  let shown = null;
+  let entries = [];
+  let made = new Map(); // by a drawing's facts, its element
 
-  async function load(limit, before) {
-    const mine = (asked += 1);
+  const load = (limit, before) => (latest = ask(limit, before, (asked += 1)));
+
+  async function ask(limit, before, mine) {
     const parameters = new URLSearchParams({ ...query(), limit: String(limit), ...(before !== null && { before }) });
     try {
       const page = await api.get(`training/feedback?${parameters}`);
-      if (mine !== asked) return;
-      const key = JSON.stringify([before, page.items]);
-      const made = key === shown ? [] : page.items.map(item); // somebody may be busy with what is there already
-      if (before !== null) list.append(...made);
-      else if (key !== shown) list.replaceChildren(...made);
-      shown = key;
+      if (mine !== asked) return latest;
+      const first = before === null ? 0 : entries.length;
+      entries = [...entries.slice(0, first), ...page.items];
+      show();
       next = page.next;
-      if (next === null && document.activeElement === moreButton) focusOn(made[0]); // or the focus would be lost
+      if (next === null && document.activeElement === moreButton) focusOn(list.children[first]); // or it would be lost
       moreButton.hidden = next === null;
       say(lineElement, line(page.total));
     } catch (error) {
-      if (mine === asked) say(lineElement, describe(error, messages.errors));
+      if (mine !== asked) return latest;
+      say(lineElement, describe(error, messages.errors));
     }
+  }
+
+  function show() {
+    const known = made;
+    made = new Map(
+      entries.map(facts).map((entry) => {
+        const key = JSON.stringify(entry);
+        return [key, known.get(key) ?? item(entry)];
+      }),
+    );
+    const wanted = [...made.values()];
+    if (wanted.length === list.children.length && wanted.every((place, index) => place === list.children[index])) return;
+    const focused = document.activeElement;
+    list.replaceChildren(...wanted);
+    if (focused !== document.activeElement && list.contains(focused)) focused.focus({ preventScroll: true });
   }
 
   moreButton.addEventListener("click", () => load(PAGE, next));
@@ -127,6 +139,7 @@ function mountPaged({ list, lineElement, moreButton, api, messages, query, line,
     begin: () => load(PAGE, null),
     /** Show again as much as is shown. */
     refresh: () => load(Math.min(MOST, Math.max(PAGE, list.children.length)), null),
+    entries: () => entries,
   };
 }
 

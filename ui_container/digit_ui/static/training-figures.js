@@ -76,11 +76,15 @@ export function gateSentences(gate, messages, words) {
       lost: words.number(figures.only_parent ?? 0),
       won: words.number(figures.only_candidate ?? 0),
       p: words.small(figures.p_value ?? 1),
+      loss: words.small(figures.candidate_loss ?? NaN),
+      parentLoss: words.small(figures.parent_loss ?? NaN),
     });
+  const hasLoss = gate?.feedback?.candidate_loss != null;
   return [
     paired(gate?.mnist, messages.gateMnist),
     paired(gate?.drawn, messages.gateDrawn),
-    paired(gate?.feedback, messages.gateFeedback),
+    paired(gate?.feedback, hasLoss ? messages.gateFeedbackLoss : messages.gateFeedback),
+    gate?.mnist?.n && messages.gateP,
   ].filter(Boolean);
 }
 

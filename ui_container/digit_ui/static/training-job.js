@@ -58,6 +58,12 @@ export function labelsSentence(watcher, messages, words) {
   return fill(messages.labels, values);
 }
 
+/** A point is the mean since its epoch began, which after a few pictures jumps up and down. */
+function isTelling(at) {
+  const since = Math.round((at % 1) * 1000) / 1000;
+  return at < 1 || since === 0 || since >= 0.1;
+}
+
 /**
  * Give the curves of a job: as they grow while it runs, a value an epoch once it is done.
  * @param {Job | null} job
@@ -65,7 +71,7 @@ export function labelsSentence(watcher, messages, words) {
  */
 export function jobCurves(job) {
   const ended = historyCurves(job?.history);
-  const points = job?.points ?? [];
+  const points = (job?.points ?? []).filter(([at]) => isTelling(at));
   if (points.length === 0 || (job.stage === "done" && ended.epochs.length > 0)) return ended;
   // The validation figures exist at whole epochs only, which the points may not hit.
   const rows = new Map(points.map(([at, loss, accuracy]) => [at, { loss, accuracy }]));

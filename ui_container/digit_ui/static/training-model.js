@@ -49,8 +49,9 @@ export function mountModel({ api, messages, words, offerFile }) {
 
   function show(version, { manifest, report, history }) {
     const drawn = report?.drawn ?? listed.versions.find((entry) => entry.version === version)?.drawn;
-    say(notice, report ? "" : text.noReport);
+    say(notice, report ? "" : text.noDetails);
     body.hidden = false;
+    byId("model-report").hidden = !report;
     byId("model-figures").replaceChildren(...figures(report ?? manifest.metrics, drawnFigure(drawn)));
     byId("model-downloads").replaceChildren(
       ...["model.json", "model.h5"].map((file) =>
@@ -62,6 +63,7 @@ export function mountModel({ api, messages, words, offerFile }) {
       ...(report?.confusion_matrix ? confusion(report.confusion_matrix) : [text.unknown]),
     );
     byId("model-mistakes").replaceChildren(mistakes(report?.worst_mistakes));
+    byId("model-curves-note").hidden = !history;
     showReliability(reliability(report?.calibration), calibrationSentence(report?.calibration));
     showCurves(historyCurves(history), text.noCurve);
   }

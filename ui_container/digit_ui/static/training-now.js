@@ -4,6 +4,7 @@ import { fill } from "./answer.js";
 import { mountCurves } from "./training-charts.js";
 import { say } from "./training-elements.js";
 import { epochsSentence, isRunning, jobCurves, jobSentence, labelsSentence } from "./training-job.js";
+import { reasonLines } from "./training-reasons.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -41,10 +42,12 @@ export function mountNow({ admin, messages, words }) {
     const running = isRunning(job);
     byId("job-title").textContent = running ? (text[`${job.job}Now`] ?? text.trainingNow) : text.last;
     say(byId("job-line"), jobSentence(job, text));
-    say(byId("job-reason"), job?.outcome?.reason ?? "");
+    const why = reasonLines(job?.outcome?.reason?.split("; ") ?? [], messages.reasons, words);
+    byId("job-reason").lang = why.lang;
+    say(byId("job-reason"), why.lines.join(why.lang === "en" ? "; " : " "));
     say(byId("job-when"), job && !running ? fill(text.when, { date: words.date(job.updated_at) }) : "");
     byId("progress").hidden = !running;
-    byId("job-curves").hidden = !job;
+    byId("job-learning").hidden = !job;
     if (!job) return;
     if (running) showProgress(job);
     showCurves(jobCurves(job), running ? text.noCurveYet : text.noCurve);
@@ -62,7 +65,7 @@ export function mountNow({ admin, messages, words }) {
     byId("epochs-bar").hidden = !job.epochs;
     byId("epochs-bar").max = job.epochs || 1;
     byId("epochs-bar").value = job.points?.at(-1)?.[0] ?? job.epoch ?? 0;
-    say(byId("job-message"), job.message ?? "");
+    say(byId("job-message"), (job.message ?? "").split("\n")[0]); // what follows are tables
   }
 
   return {

@@ -4,6 +4,7 @@ import { fill } from "./answer.js";
 import { confirmed } from "./training-admin.js";
 import { element, say, table } from "./training-elements.js";
 import { drawnFigure, gateSentences } from "./training-figures.js";
+import { reasonLines } from "./training-reasons.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -49,7 +50,8 @@ export function mountVersions({ admin, messages, words }, onShow) {
     if (!decided) return text.noGate;
     const parts = element("div", {}, element("span", { className: `verdict ${decided}` }, text[decided] ?? decided));
     const measured = gateSentences(gate, text, words);
-    if (reasons?.length) parts.append(list(reasons, { lang: "en" })); // the trainer speaks English
+    const why = reasonLines(reasons ?? [], messages.reasons, words);
+    if (why.lines.length) parts.append(list(why.lines, { lang: why.lang }));
     if (measured.length) parts.append(element("details", {}, element("summary", {}, text.measured), list(measured)));
     return parts;
   }

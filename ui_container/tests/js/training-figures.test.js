@@ -53,10 +53,13 @@ test("two versions are compared figure by figure, and what one lacks has no diff
 
 test("the gate's measurements are said, those that there are", () => {
   const gateMnist = "M {candidate}/{n} {parent} -{lost} +{won} {p}";
-  const messages = { gateMnist, gateDrawn: "D", gateFeedback: "F {n}" };
+  const gateFeedbackLoss = "F {n} {loss} {parentLoss}";
+  const messages = { gateMnist, gateDrawn: "D", gateFeedback: "F {n}", gateFeedbackLoss, gateP: "p" };
   const counts = { candidate_correct: 9940, parent_correct: 9950, only_parent: 12, only_candidate: 2 };
   const gate = { mnist: { n: 10000, ...counts, p_value: 0.0129 }, feedback: { n: 7 } };
-  assert.deepEqual(gateSentences(gate, messages, words), ["M 9,940/10,000 9,950 -12 +2 0.0129", "F 7"]);
+  assert.deepEqual(gateSentences(gate, messages, words), ["M 9,940/10,000 9,950 -12 +2 0.0129", "F 7", "p"]);
+  const feedback = { n: 7, candidate_loss: 0.1234, parent_loss: 0.2 };
+  assert.deepEqual(gateSentences({ feedback }, messages, words), ["F 7 0.123 0.2"]);
   assert.deepEqual(gateSentences(null, messages, words), []);
 });
 

@@ -79,6 +79,11 @@ test("a validation at an epoch that no point hits has a place of its own", () =>
   assert.deepEqual(curves.val_accuracy, [null, 0.75, null]);
 });
 
+test("after a few pictures of a later epoch its mean says nothing yet", () => {
+  const points = [0.003, 0.99, 1, 1.003, 1.09, 1.1, 4.1, 5].map((at) => [at, 0.1, 0.9]);
+  assert.deepEqual(jobCurves({ stage: "learning", points }).epochs, [0.003, 0.99, 1, 1.1, 4.1, 5]);
+});
+
 test("once it is done they are the history, unless there is none", () => {
   assert.deepEqual(jobCurves({ ...ended("served"), points, history }).loss, [0.9]);
   assert.deepEqual(jobCurves({ ...ended("failed"), points }).loss, [1.2, 0.8, 0.5]);
