@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
+from trainer.versions import REFUSED
+
 # The chance that is taken, at each of the two examinations, of refusing a model that is as good as its parent.
 SIGNIFICANCE = 0.05
 LEAST_PROBABILITY = 1e-7
+SERVED = "served"
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def judge(
             f"right at a loss of {heard['candidate_loss']:.4f}, its parent {heard['parent_correct']} at "
             f"{heard['parent_loss']:.4f}"
         )
-    return {"verdict": "refused" if reasons else "served", "reasons": reasons, **measured}
+    return {"verdict": REFUSED if reasons else SERVED, "reasons": reasons, **measured}
 
 
 def _measure(older: Comparison, drawn_of: str) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from trainer.dataset import Digits, Part, normalise
 from trainer.digit_forms import draw_digits
 from trainer.evaluation import Report, draw_once, evaluate, evaluate_drawn, predict, summary
 from trainer.feedback_store import Contents, Labelled
-from trainer.gate import Comparison, Examination, judge
+from trainer.gate import SERVED, Comparison, Examination, judge
 from trainer.label_checks import held_back
 from trainer.lesson import Lesson
 from trainer.non_digits import draw_non_digits
@@ -36,7 +36,8 @@ STROKES_SHARE, FORMS_SHARE, NON_DIGITS_SHARE = 0.04, 0.06, 0.05
 UNSURE_ROWS, UNSURE_SHARE = 6_000, 0.35
 # Of the feedback, what the parent reads worst comes twice as often as the rest.
 MISREAD_SHARE = 0.2
-KEPT_OF_LEARNED = 0.7
+# How much of it is kept; the second, if the gate finds that with the first too much is forgotten.
+KEPT_OF_LEARNED = (0.6, 0.3)
 FORMS, NON_DIGITS = 4_000, 6_000
 # To compare labels with: as many examples as make the thresholds steady.
 TRUSTED_ROWS = 5_000
@@ -107,16 +108,19 @@ def retrain(
     lesson = parent.lesson(seed)
     replayed, examined = split_drawn(taught, parent)
     sources = gather(sides.learned, taught, replayed, parent, seed)
-    recipe = Recipe(EPOCHS, BATCH_SIZE, seed, STEPS, PEAK_LEARNING_RATE, AVERAGED_STEPS)
+    recipe = Recipe(EPOCHS, BATCH_SIZE, seed, STEPS, PEAK_LEARNING_RATE, AVERAGED_STEPS, averaged_share=1.0)
     training = fit(lesson, sources, None, recipe, progress)
     if training.interrupted:
         return Outcome("stopped", reason="a person stopped it; nothing is published")
 
-    parent.blend(lesson, KEPT_OF_LEARNED)
-
     status.enters("examining")
-    base = read_base(shared_dir, parent)
-    report, gate = examine(lesson, parent, base, sides, taught, examined, min_accuracy)
+    base, learned = read_base(shared_dir, parent), lesson.get_weights()
+    for kept in KEPT_OF_LEARNED:
+        lesson.set_weights(learned)
+        parent.blend(lesson, kept)
+        report, gate = examine(lesson, parent, base, sides, taught, examined, min_accuracy)
+        if gate["verdict"] == SERVED:
+            break
     progress.say(summary(report))
     status.enters("publishing")
     facts = {
@@ -131,6 +135,7 @@ def retrain(
             "validation_share": 0.0,
             "steps": STEPS,
             "learning_rate": PEAK_LEARNING_RATE,
+            "kept_of_learned": kept,
             "duration_s": round(training.duration_s, 1),
         },
         "data": taught.data,
