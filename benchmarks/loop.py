@@ -129,8 +129,7 @@ class Bench:
         """Mix threes that are called eights into honest drawings, from many sessions."""
         drawings = self._of(writer)
         honest = [drawings[row] for row in five_of_each(drawings)]
-        fellows = [w for w in unseen_writers(self._samples, fold) if w != writer]
-        threes = [drawing for drawing in self._samples if drawing["writer"] in fellows and drawing["label"] == 3]
+        threes = [drawing for drawing in self._samples if drawing["writer"] != writer and drawing["label"] == 3]
         poisoned = [{**drawing, "label": 8} for drawing in threes[:POISONED]]
         everything = [(drawing, writer, True) for drawing in honest]
         everything += [(drawing, f"stranger-{number % 20}", False) for number, drawing in enumerate(poisoned)]

@@ -162,7 +162,7 @@ def test_data_that_are_not_mnist_are_not_kept(tmp_path):
     assert list((tmp_path / "data").iterdir()) == []
 
 
-PROGRAM = "import sys, cnn_mnist; sys.exit(cnn_mnist.main(['--data', sys.argv[1], '--out', sys.argv[1]]))"
+PROGRAM = "import sys, cnn_mnist; sys.exit(cnn_mnist.main(['--data', sys.argv[1], '--out', sys.argv[1] + '-out']))"
 
 
 @pytest.mark.parametrize("existing", [True, False])
