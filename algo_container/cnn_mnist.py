@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from trainer.attempts import note
-from trainer.dataset import find_csvs, read_digits, split
+from trainer.dataset import Digits, find_csvs, read_digits, split
 from trainer.download import fetch_csvs
 from trainer.errors import AccuracyTooLowError, DownloadError, TrainerError
 from trainer.feedback_store import FeedbackStore
@@ -99,13 +99,7 @@ def train(settings: Settings, status: JobStatus) -> int:
 
     Return the process's exit status. Raises TrainerError with the sentence for the person who started it.
     """
-    paths = find_csvs(settings.data_dir) or fetch_csvs(settings.data_dir)
-    train_digits, test_digits = read_digits(paths["train"]), read_digits(paths["test"])
-    data = {"train": train_digits.source, "test": test_digits.source}
-    strokes: Strokes | None = None
-    drawings: list[Drawing] = []
-    if stroke_file := stroke_file_of(settings):
-        strokes, drawings, data["strokes"] = read_strokes(stroke_file)
+    train_digits, test_digits, strokes, drawings, data = read_data(settings)
     recipe = {
         "epochs": settings.epochs,
         "batch_size": settings.batch_size,
@@ -184,13 +178,7 @@ def retrain(settings: Settings, status: JobStatus) -> int:
     if not contents.drawings:
         note(settings.shared_dir, through=contents.through, actions_through=contents.actions_through)
         return end(status, "nothing", None, "the feedback store holds no drawing yet")
-    paths = find_csvs(settings.data_dir) or fetch_csvs(settings.data_dir)
-    train_digits, test_digits = read_digits(paths["train"]), read_digits(paths["test"])
-    data = {"train": train_digits.source, "test": test_digits.source}
-    strokes: Strokes | None = None
-    drawings: list[Drawing] = []
-    if stroke_file := stroke_file_of(settings):
-        strokes, drawings, data["strokes"] = read_strokes(stroke_file)
+    train_digits, test_digits, strokes, drawings, data = read_data(settings)
 
     from trainer import retraining  # only now, as above
 
@@ -208,6 +196,20 @@ def end(status: JobStatus, verdict: str, version: str | None, reason: str | None
     line = ": ".join(filter(None, [f"version {version} {what}" if version else what, reason]))
     print(line, file=sys.stderr if verdict == "refused" else sys.stdout, flush=True)
     return {"refused": REFUSED_STATUS, "stopped": INTERRUPTED}.get(verdict, 0)
+
+
+def read_data(
+    settings: Settings,
+) -> tuple[Digits, Digits, Strokes | None, list[Drawing], dict[str, dict[str, object]]]:
+    """Read the digits to learn from and to be examined on, the strokes in both forms, and what the files are."""
+    paths = find_csvs(settings.data_dir) or fetch_csvs(settings.data_dir)
+    train_digits, test_digits = read_digits(paths["train"]), read_digits(paths["test"])
+    data = {"train": train_digits.source, "test": test_digits.source}
+    strokes: Strokes | None = None
+    drawings: list[Drawing] = []
+    if stroke_file := stroke_file_of(settings):
+        strokes, drawings, data["strokes"] = read_strokes(stroke_file)
+    return train_digits, test_digits, strokes, drawings, data
 
 
 def stroke_file_of(settings: Settings) -> Path | None:

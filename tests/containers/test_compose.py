@@ -88,6 +88,7 @@ def test_offline_without_data_the_trainer_says_what_it_needs_and_goes_on_watchin
 
 def test_the_trainers_other_commands_run_beside_the_watching_one(stacks):
     stack = stacks().disconnected()
+    stack.wait_until(lambda: "put train.csv" in stack.log("algo_container"))  # its first training has ended
     run = ("run", "--rm", "--no-deps", "-T", "algo_container", "python", "cnn_mnist.py")
     assert "the feedback store holds no drawing yet" in stack.compose(*run, "--retrain").stdout
     assert "is in service already" in stack.compose(*run, "--rollback", stack.get("/readyz")["model_version"]).stdout
