@@ -16,7 +16,7 @@ def replace(path: Path, content: bytes, durable: bool = True) -> None:
 
     durable: not so for news, which a power cut may take with it.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = path.with_name(f".{path.name}.partial")  # always the same: what a killed writer left is overwritten
     temporary.write_bytes(content)
     if durable:
         flush(temporary)
