@@ -36,17 +36,33 @@ TERMINATED = 143  # likewise for one that was told to stop, as `docker stop` doe
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for; return the process's exit status."""
-    settings = read_settings(arguments)
-    prepare()
+    return run(read_settings(arguments))
+
+
+def run_alone(settings: Settings) -> None:
+    """Be the process in which a watcher's training runs."""
+    sys.exit(run(settings))
+
+
+def run(settings: Settings) -> int:
+    """Do what the settings ask for; say what went wrong in one sentence, and return the process's exit status."""
+    logging.basicConfig(format="%(message)s", stream=sys.stdout)
+    logging.getLogger("trainer").setLevel(logging.INFO)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # below it are notes to TensorFlow's own developers
+    signal.signal(signal.SIGTERM, on_terminate)
+    beat()
     try:
         if settings.watch:
-            watch(settings, work_alone)
+            watch(settings, run_alone)
         elif settings.roll_back:
             version, changed = roll_back(settings.shared_dir, settings.roll_back_to)
             print(f"version {version} {'is in service now' if changed else 'is in service already'}")
         else:
             return work(settings)
         return 0
+    except DownloadError as error:
+        print(f"cnn_mnist.py: {error}", file=sys.stderr)
+        return 0 if settings.unattended and not settings.retrain else 1
     except TrainerError as error:
         print(f"cnn_mnist.py: {error}", file=sys.stderr)
         return 1
@@ -55,37 +71,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def prepare() -> None:
-    """Set up what every process of this program needs."""
-    logging.basicConfig(format="%(message)s", stream=sys.stdout)
-    logging.getLogger("trainer").setLevel(logging.INFO)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # below it are notes to TensorFlow's own developers
-    signal.signal(signal.SIGTERM, on_terminate)
-    beat()
-
-
-def work_alone(settings: Settings) -> None:
-    """Be the process in which a watcher's training runs."""
-    prepare()
-    sys.exit(work(settings))
-
-
 def work(settings: Settings) -> int:
     """Train, or retrain, as the only one in the folder; return the process's exit status.
 
-    How it ends is told in `training/status.json`, too.
+    How it ends is told in `training/status.json`, too. Raises TrainerError.
     """
-    try:
-        with only_training(settings.shared_dir):
-            status = JobStatus(settings.shared_dir, "retraining" if settings.retrain else "training")
-            with status.told_at_the_end():
-                return retrain(settings, status) if settings.retrain else train(settings, status)
-    except DownloadError as error:
-        print(f"cnn_mnist.py: {error}", file=sys.stderr)
-        return 0 if settings.unattended and not settings.retrain else 1
-    except TrainerError as error:
-        print(f"cnn_mnist.py: {error}", file=sys.stderr)
-        return 1
+    with only_training(settings.shared_dir):
+        status = JobStatus(settings.shared_dir, "retraining" if settings.retrain else "training")
+        with status.told_at_the_end():
+            return retrain(settings, status) if settings.retrain else train(settings, status)
 
 
 def on_terminate(_signal: int, _frame: FrameType | None) -> None:
@@ -116,7 +110,7 @@ def train(settings: Settings, status: JobStatus) -> int:
 
     # Only now: TensorFlow takes seconds to start, and what is wrong with the data should be said at once.
     from trainer.dataset import normalise
-    from trainer.evaluation import draw_once, evaluate, evaluate_drawn, predict, summary
+    from trainer.evaluation import draw_once, evaluate, evaluate_drawn, metrics, predict, summary
     from trainer.lesson import Lesson
     from trainer.network import build_cnn
     from trainer.progress import Progress
@@ -157,7 +151,7 @@ def train(settings: Settings, status: JobStatus) -> int:
         write_record(folder, training.history, report, test_digits, progress.lines)
 
     facts = {
-        "metrics": {name: report[name] for name in ("dataset", "n", "correct", "accuracy", "accuracy_ci95")},
+        "metrics": metrics(report),
         "training": {"rows": len(train_part.y), **recipe, "duration_s": round(training.duration_s, 1)},
         "data": data,
     }

@@ -25,6 +25,12 @@ def replace(path: Path, content: bytes, durable: bool = True) -> None:
         flush(path.parent)
 
 
+def flush_folder(folder: Path) -> None:
+    """Wait until the disk holds a folder's files and entries."""
+    for path in [*folder.iterdir(), folder]:
+        flush(path)
+
+
 def flush(path: Path) -> None:
     """Wait until the disk holds the file or the folder's entries."""
     handle = os.open(path, os.O_RDONLY)

@@ -68,6 +68,11 @@ def evaluate(probabilities: np.ndarray, test: Digits) -> Report:
     }
 
 
+def metrics(report: Report) -> dict[str, object]:
+    """Take what a manifest says of a report."""
+    return {name: report[name] for name in ("dataset", "n", "correct", "accuracy", "accuracy_ci95")}
+
+
 def draw_once(strokes: Strokes, seed: int) -> np.ndarray:
     """Draw each drawing as its writer made it, with a pen of its own: float32 (n, 28, 28, 1)."""
     blocks = [

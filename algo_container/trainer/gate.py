@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from trainer.versions import REFUSED
 
-# The chance that is taken, at each of the two examinations, of refusing a model that is as good as its parent.
+# The chance that is taken, at each examination, of refusing a model that is as good as the older one.
 SIGNIFICANCE = 0.05
 LEAST_PROBABILITY = 1e-7
 SERVED = "served"

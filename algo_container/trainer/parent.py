@@ -8,14 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from trainer.dataset import normalise
 from trainer.errors import RetrainError
+from trainer.evaluation import PREDICT_ROWS
 from trainer.label_checks import Opinion
 from trainer.lesson import Lesson
 from trainer.network import build_cnn
+from trainer.publishing import probe_difference
 from trainer.versions import Manifest, in_service, read_manifest
-
-PREDICT_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -95,10 +94,8 @@ def read_parent(shared_dir: Path) -> Parent:
         test = json.loads((folder / "is_digit.json").read_text(encoding="utf-8"))
         weights = [np.array(test["weights"], dtype=np.float32)[:, np.newaxis], np.array([test["bias"]], np.float32)]
         Lesson(network, 0).is_digit.set_weights(weights)
-        probe = manifest["probe"]
-        pixels = np.array(probe["inputs"], dtype=np.uint8).reshape(-1, 28, 28)
-        difference = float(np.abs(network.predict(normalise(pixels), verbose=0) - np.array(probe["outputs"])).max())
-        if not difference <= probe["tolerance"]:
+        difference = probe_difference(network, manifest["probe"])
+        if not difference <= manifest["probe"]["tolerance"]:
             raise ValueError(f"its answers to its probe differ by {difference:.2g}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RetrainError(

@@ -14,7 +14,7 @@ from trainer.digest import sha256
 from trainer.disk import flush
 from trainer.errors import PublishError
 from trainer.json_text import to_json_text
-from trainer.versions import ARTEFACTS, REFUSED, in_service, next_time, not_written, only_publisher, shelve
+from trainer.versions import ARTEFACTS, in_service, is_refused, next_time, not_written, only_publisher, shelve
 
 SCHEMA_VERSION = 1
 # Chosen on letters of fonts and on the digits of six writers: lower, clumsy letters pass; higher, hasty digits do not.
@@ -52,7 +52,7 @@ def publish(
             manifest = _manifest(version, created_at, partial, probe, facts)
             write_extras(partial)
             (partial / "manifest.json").write_text(to_json_text(manifest), encoding="utf-8")
-            shelve(shared_dir, partial, version, serve=_verdict(facts) != REFUSED)
+            shelve(shared_dir, partial, version, serve=not is_refused(facts))
             return version
     except OSError as error:
         raise not_written(shared_dir, error) from error
@@ -82,9 +82,10 @@ def make_probe(model: keras.Model, is_digit: keras.layers.Dense, test: Digits) -
     }
 
 
-def _verdict(facts: Mapping[str, object]) -> object:
-    gate = facts.get("gate")
-    return gate.get("verdict") if isinstance(gate, dict) else None
+def probe_difference(model: keras.Model, probe: Mapping[str, object]) -> float:
+    """Give the largest difference of the model's answers to the probe's pictures from those in the probe."""
+    pixels = np.array(probe["inputs"], dtype=np.uint8).reshape(-1, SIDE, SIDE)
+    return float(np.abs(model.predict(normalise(pixels), verbose=0) - np.array(probe["outputs"])).max())
 
 
 def _check_parent(shared_dir: Path, facts: Mapping[str, object]) -> None:
@@ -129,7 +130,6 @@ def _write_model(model: keras.Model, is_digit: keras.layers.Dense, folder: Path)
 def _check_read_back(folder: Path, probe: dict[str, object]) -> None:
     model = keras.models.model_from_json((folder / "model.json").read_text(encoding="utf-8"))
     model.load_weights(folder / "model.h5")
-    pixels = np.array(probe["inputs"], dtype=np.uint8).reshape(-1, SIDE, SIDE)
-    difference = float(np.abs(model.predict(normalise(pixels), verbose=0) - np.array(probe["outputs"])).max())
+    difference = probe_difference(model, probe)
     if not difference <= PROBE_TOLERANCE:
         raise PublishError(f"the written model differs from the trained one by {difference:.2g}; nothing is published")

@@ -12,7 +12,7 @@ import numpy as np
 from trainer.attempts import note
 from trainer.dataset import Digits, Part, normalise
 from trainer.digit_forms import draw_digits
-from trainer.evaluation import Report, draw_once, evaluate, evaluate_drawn, predict, summary
+from trainer.evaluation import Report, draw_once, evaluate, evaluate_drawn, metrics, predict, summary
 from trainer.feedback_store import Contents, Labelled
 from trainer.gate import SERVED, Comparison, Examination, judge
 from trainer.label_checks import held_back
@@ -114,11 +114,11 @@ def retrain(
         return Outcome("stopped", reason="a person stopped it; nothing is published")
 
     status.enters("examining")
-    base, learned = read_base(shared_dir, parent), lesson.get_weights()
+    papers, learned = set_papers(parent, read_base(shared_dir, parent), sides, taught, examined), lesson.get_weights()
     for kept in KEPT_OF_LEARNED:
         lesson.set_weights(learned)
         parent.blend(lesson, kept)
-        report, gate = examine(lesson, parent, base, sides, taught, examined, min_accuracy)
+        report, gate = examine(lesson, papers, taught, min_accuracy)
         if gate["verdict"] == SERVED:
             break
     progress.say(summary(report))
@@ -126,7 +126,7 @@ def retrain(
     facts = {
         "parent": parent.version,
         "base": parent.base,
-        "metrics": {name: report[name] for name in ("dataset", "n", "correct", "accuracy", "accuracy_ci95")},
+        "metrics": metrics(report),
         "training": {
             "rows": len(sides.learned),
             "epochs": EPOCHS,
@@ -231,32 +231,65 @@ def with_emphasis(learned: Sequence[Labelled], parent: Parent) -> list[Labelled]
     return [*learned, *(learned[row] for row in worst)]
 
 
-def examine(
-    lesson: Lesson,
-    parent: Parent,
-    base: keras.Sequential | None,
-    sides: Sides,
-    taught: Taught,
-    examined: tuple[str, Strokes],
-    min_accuracy: float,
-) -> tuple[Report, dict[str, Any]]:
-    """Report on the candidate, and let the gate compare it with its parent and with what both began with."""
-    drawn_of, drawn = examined
-    test_pictures, drawn_pictures = normalise(taught.test.pixels), draw_once(drawn, EXAMINED_SEED)
-    on_test, on_drawn = predict(lesson.network, test_pictures), predict(lesson.network, drawn_pictures)
+@dataclass(frozen=True)
+class Paper:
+    """Pictures that no candidate learned from, their labels, and what older models, by name, make of them."""
 
-    def compare(name: str, older: keras.Sequential) -> Comparison:
-        return Comparison(
-            name,
-            Examination(taught.test.labels.astype(int), predict(older, test_pictures), on_test),
-            Examination(drawn.labels, predict(older, drawn_pictures), on_drawn),
-        )
+    pictures: np.ndarray
+    labels: np.ndarray
+    older: dict[str, np.ndarray]
+
+    def against(self, name: str, candidate: np.ndarray) -> Examination:
+        """Lay a candidate's answers beside those of an older model."""
+        return Examination(self.labels, self.older[name], candidate)
+
+
+@dataclass(frozen=True)
+class Papers:
+    """All that a candidate is examined on. by, drawn_of: as the manifest's `gate` has them."""
+
+    mnist: Paper
+    drawn: Paper
+    feedback: Paper
+    strokes: Strokes
+    by: str
+    drawn_of: str
+
+
+def set_papers(
+    parent: Parent, base: keras.Sequential | None, sides: Sides, taught: Taught, examined: tuple[str, Strokes]
+) -> Papers:
+    """Make the pictures and ask the older models, once for all candidates."""
+    older = {"parent": parent.network} if base is None else {"parent": parent.network, "base": base}
+    drawn_of, strokes = examined
+
+    def paper(pictures: np.ndarray, labels: np.ndarray) -> Paper:
+        answers = {name: predict(network, pictures) for name, network in older.items()}
+        return Paper(pictures, labels.astype(int), answers)
 
     heard = as_pictures(sides.examined)
-    on_feedback = Examination(heard.y.astype(int), predict(parent.network, heard.x), predict(lesson.network, heard.x))
+    return Papers(
+        paper(normalise(taught.test.pixels), taught.test.labels),
+        paper(draw_once(strokes, EXAMINED_SEED), strokes.labels),
+        paper(heard.x, heard.y),
+        strokes,
+        sides.by,
+        drawn_of,
+    )
+
+
+def examine(lesson: Lesson, papers: Papers, taught: Taught, min_accuracy: float) -> tuple[Report, dict[str, Any]]:
+    """Report on the candidate, and let the gate compare it with its parent and with what both began with."""
+    on_test, on_drawn, on_feedback = (
+        predict(lesson.network, paper.pictures) for paper in (papers.mnist, papers.drawn, papers.feedback)
+    )
     report = evaluate(on_test, taught.test)
-    if drawn_of == "strokes":
-        report["drawn"] = evaluate_drawn(on_drawn, drawn)
-    since_base = None if base is None else compare("base", base)
-    gate = judge(compare("parent", parent.network), since_base, on_feedback, sides.by, drawn_of, min_accuracy)
+    if papers.drawn_of == "strokes":
+        report["drawn"] = evaluate_drawn(on_drawn, papers.strokes)
+    older = {
+        name: Comparison(name, papers.mnist.against(name, on_test), papers.drawn.against(name, on_drawn))
+        for name in papers.mnist.older
+    }
+    on_heard = papers.feedback.against("parent", on_feedback)
+    gate = judge(older["parent"], older.get("base"), on_heard, papers.by, papers.drawn_of, min_accuracy)
     return report, gate

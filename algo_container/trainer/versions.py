@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.digest import sha256
-from trainer.disk import flush, locked, replace, uninterrupted
+from trainer.disk import flush, flush_folder, locked, replace, uninterrupted
 from trainer.errors import PublishError, RollbackError
 
 # The pair, and beside it how to tell what is no digit.
@@ -69,8 +69,7 @@ def next_time(shared_dir: Path) -> datetime:
 def shelve(shared_dir: Path, partial: Path, version: str, serve: bool) -> None:
     """Make the finished folder `partial` a version and, if it may serve, put it into service. Needs the lock."""
     versions = shared_dir / "versions"
-    for path in [*partial.iterdir(), partial]:
-        flush(path)
+    flush_folder(partial)
     with uninterrupted():
         if serve:
             replace(shared_dir / INTENT, version.encode())
@@ -144,7 +143,7 @@ def _before(shared_dir: Path, current: Manifest | None) -> str:
     if current.get("parent") in there:
         return str(current["parent"])
     older = [
-        manifest for manifest in there.values() if _created(manifest) < _created(current) and not _is_refused(manifest)
+        manifest for manifest in there.values() if _created(manifest) < _created(current) and not is_refused(manifest)
     ]
     if not older:
         raise RollbackError(f"version {current['version']} is the first one here: there is none to go back to")
@@ -156,24 +155,22 @@ def _known(shared_dir: Path, version: str) -> Manifest:
     shipped = read_manifest(shared_dir / "pretrained")
     every = {manifest["version"]: manifest for manifest in manifests(shared_dir)}
     if shipped is not None and shipped["version"] == version and version not in every:
-        adopt(shared_dir, shared_dir / "pretrained", version)
+        _adopt(shared_dir, version)
         return shipped
     if version not in every:
         known = ", ".join(every) or "none"
         raise RollbackError(f"{shared_dir}: there is no version {version!r} (there are: {known})")
-    if _is_refused(every[version]):
+    if is_refused(every[version]):
         reasons = "; ".join(every[version]["gate"]["reasons"])
         raise RollbackError(f"version {version} was refused and may not serve: {reasons}")
     return every[version]
 
 
-def adopt(shared_dir: Path, folder: Path, version: str) -> None:
-    """Copy a model that lies elsewhere to the versions. Needs the lock."""
+def _adopt(shared_dir: Path, version: str) -> None:
     partial = shared_dir / "versions" / f".partial-{version}"
     shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(folder, partial)
-    for path in [*partial.iterdir(), partial]:
-        flush(path)
+    shutil.copytree(shared_dir / "pretrained", partial)
+    flush_folder(partial)
     partial.rename(shared_dir / "versions" / version)
     flush(shared_dir / "versions")
 
@@ -219,7 +216,8 @@ def _commit_order(shared_dir: Path) -> tuple[str, ...]:
     return ("manifest.json", *ARTEFACTS)
 
 
-def _is_refused(manifest: Mapping[str, Any]) -> bool:
+def is_refused(manifest: Mapping[str, Any]) -> bool:
+    """Tell whether the gate has refused it."""
     gate = manifest.get("gate")
     return isinstance(gate, dict) and gate.get("verdict") == REFUSED
 

@@ -71,9 +71,11 @@ class Watcher:
         try:
             self._take_leave()
             attempt = last_attempt(self._settings.shared_dir)
-            for request in self._store.requests(attempt.retrains_through, attempt.rollbacks_through):
+            requests = self._store.requests(attempt.retrains_through, attempt.rollbacks_through)
+            for request in requests:
                 self._deal_with(request)
-            attempt = last_attempt(self._settings.shared_dir)
+            if requests:  # what they changed may change what is new
+                attempt = last_attempt(self._settings.shared_dir)
             self._new_labels = self._store.count_new(attempt.through, attempt.actions_through)
             is_enough = self._new_labels >= self._settings.retrain_after
             if is_enough and self._training is None and time.monotonic() >= self._retry_at:
