@@ -1,5 +1,7 @@
 """GET /: the page to draw on."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, make_response, render_template
 from flask_babel import get_locale, gettext
 
@@ -11,11 +13,14 @@ bp = Blueprint("page", __name__)
 @bp.get("/")
 def index() -> Response:
     """Show the page in the visitor's language."""
+    return render_page("index.html", script_messages())
+
+
+def render_page(template: str, messages: Mapping[str, object]) -> Response:
+    """Render a page in the visitor's language. messages: what its script says."""
     language = str(get_locale())
     other = next(code for code in LANGUAGES if code != language)
-    response = make_response(
-        render_template("index.html", language=language, other_language=other, messages=script_messages())
-    )
+    response = make_response(render_template(template, language=language, other_language=other, messages=messages))
     response.vary.update(["Accept-Language", "Cookie"])
     response.cache_control.no_cache = True
     return response

@@ -2,14 +2,13 @@
 
 import logging
 
-from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request
-from flask_babel import get_locale
+from flask import Blueprint, Response, current_app, jsonify, request
 
 from digit_ui import training_gallery, training_versions
 from digit_ui.admin import require_administrator, require_reader, require_token
 from digit_ui.database import StoreError
 from digit_ui.gallery import Gallery
-from digit_ui.i18n import LANGUAGES
+from digit_ui.page import render_page
 from digit_ui.problems import Problem, from_problem
 from digit_ui.streams import Streams
 from digit_ui.training_messages import training_messages
@@ -47,18 +46,7 @@ def report_store(error: StoreError) -> Response:
 @bp.get("")
 def page() -> Response:
     """Show the training page in the visitor's language."""
-    language = str(get_locale())
-    other = next(code for code in LANGUAGES if code != language)
-    response = make_response(
-        render_template(
-            "training.html",
-            language=language,
-            other_language=other,
-            messages=training_messages(),
-        )
-    )
-    response.vary.update(["Accept-Language", "Cookie"])
-    return response
+    return render_page("training.html", training_messages())
 
 
 @bp.get("/admin")

@@ -30,18 +30,25 @@ export const explain = (strokes) => post("explain", { strokes });
  */
 export const giveFeedback = (body) => post("feedback", body);
 
-async function post(path, body) {
-  let response;
+/**
+ * Ask the server, but not for ever; whatever it answers is for the caller to judge.
+ * @param {string} path
+ * @param {RequestInit} request
+ */
+export async function reach(path, request) {
   try {
-    response = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
+    return await fetch(path, { ...request, signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch {
     throw new ApiError("away");
   }
+}
+
+async function post(path, body) {
+  const response = await reach(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
   const answer = await response.json().catch(() => null);
   if (response.ok && answer) return answer;
   // A proxy in front of a stopped server answers too, but not in our form.

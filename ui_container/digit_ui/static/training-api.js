@@ -1,8 +1,7 @@
 /** The training page's questions to the server, and the news that it sends by itself. */
 
-import { ApiError } from "./api.js";
+import { ApiError, reach } from "./api.js";
 
-const TIMEOUT_MS = 10_000;
 const KEPT = "adminToken";
 const POLL_MS = 2_000;
 const SILENCE_MS = 5_000;
@@ -58,13 +57,7 @@ export class TrainingApi {
     const headers = { Accept: "application/json" };
     if (token) headers.Authorization = `Bearer ${token}`;
     if (body) headers["Content-Type"] = "application/json";
-    let response;
-    try {
-      const sent = body && JSON.stringify(body);
-      response = await fetch(path, { method, headers, body: sent, signal: AbortSignal.timeout(TIMEOUT_MS) });
-    } catch {
-      throw new ApiError("away");
-    }
+    const response = await reach(path, { method, headers, body: body && JSON.stringify(body) });
     if (response.ok) return response;
     const problem = await response.json().catch(() => null);
     throw new ApiError(problem?.code ?? "away", problem?.detail);

@@ -1,5 +1,7 @@
 /** The pieces that the training page is put together from. */
 
+import { showGrey } from "./why.js";
+
 /**
  * Make an element: element("td", {className: "best"}, "7").
  * @param {string} name
@@ -29,12 +31,8 @@ export function say(line, text) {
  */
 export function picture(grey, description) {
   const spoken = description ? { role: "img", "aria-label": description } : { "aria-hidden": "true" };
-  const canvas = element("canvas", { width: 28, height: 28, ...spoken });
-  const image = new ImageData(28, 28);
-  Array.from(atob(grey), (character) => character.charCodeAt(0)).forEach((value, index) =>
-    image.data.set([value, value, value, 255], index * 4),
-  );
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  const canvas = element("canvas", spoken);
+  showGrey(canvas, { width: 28, height: 28, grey });
   return canvas;
 }
 

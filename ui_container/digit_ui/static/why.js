@@ -84,7 +84,12 @@ function layerParts({ maps }, index, messages) {
   return [heading, grid];
 }
 
-function showGrey(canvas, { width, height, grey }) {
+/**
+ * Show a grey picture.
+ * @param {HTMLCanvasElement} canvas
+ * @param {{width: number, height: number, grey: string}} picture grey: base64 of its rows
+ */
+export function showGrey(canvas, { width, height, grey }) {
   paint(canvas, Array.from(decode(grey), (value) => [value, value, value]), width, height);
 }
 
