@@ -66,10 +66,10 @@ def remove_images(account: str) -> None:
     docker("image", "rm", "--force", *(f"{account}/myrepository:{name}" for name in IMAGES), check=False)
 
 
-@pytest.fixture(scope="session")
-def bonus(stacks, published):
+@pytest.fixture(scope="module")
+def bonus(stacks_of_module, published):
     """The stack of bonus/docker-compose.yml, in a folder that holds nothing else."""
-    stack = stacks("bonus/docker-compose.yml")
+    stack = stacks_of_module("bonus/docker-compose.yml")
     shutil.rmtree(stack.shared_dir)
     stack.environment["DOCKERHUB_USER"] = published
     return stack

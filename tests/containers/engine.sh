@@ -40,7 +40,9 @@ install_tools() {
 }
 
 start_engine() {
-  setsid dockerd --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/pid" --host "$own" >"$dir/log" 2>&1 </dev/null &
+  # Small networks, of which there are many: an engine that was killed leaves its own behind.
+  setsid dockerd --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/pid" --host "$own" \
+    --default-address-pool base=10.213.0.0/16,size=24 >"$dir/log" 2>&1 </dev/null &
   for _ in $(seq 120); do engine_answers && return; sleep 0.5; done
   tail -5 "$dir/log" >&2
   exit 1

@@ -18,6 +18,7 @@ SEVEN = {"strokes": [[[60, 60], [220, 60], [120, 240]]]}
 # Whom the files of a test's stack belong to: the first ordinary user of a Linux machine, where root runs the tests.
 OWNER = os.getuid() or 1000
 GROUP = os.getgid() or 1000
+NUMBERS = itertools.count()
 
 
 def docker(*arguments: str, check: bool = True, timeout_s: float = 300) -> str:
@@ -155,30 +156,40 @@ def images(engine, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def stacks(images, tmp_path_factory) -> Iterator[Callable[..., Stack]]:
-    """Make stacks on folders of their own; each is removed at the end, also after a failure."""
-    numbers = itertools.count()
+    """Make stacks on folders of their own; each is removed after the test, also after a failure."""
+    with making_stacks(images, tmp_path_factory) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def stacks_of_module(images, tmp_path_factory) -> Iterator[Callable[..., Stack]]:
+    """Make stacks that a module's tests share."""
+    with making_stacks(images, tmp_path_factory) as make:
+        yield make
+
+
+@contextlib.contextmanager
+def making_stacks(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
+    # Removed as soon as they can be: an engine has addresses for some thirty networks, and on some machines for fewer.
     with contextlib.ExitStack() as removals:
 
         def make(source: str = "docker-compose.yml", **options) -> Stack:
-            number = next(numbers)
+            number = next(NUMBERS)
             folder = tmp_path_factory.mktemp(f"stack{number}")
             (folder / "shared").mkdir()
             shutil.copy(images / source, folder / "docker-compose.yml")
             for name in ("pretrained", "feedback"):
                 shutil.copytree(images / "shared" / name, folder / "shared" / name)
             if source == "docker-compose.yml":
-                for name in (
-                    "ui_container",
-                    "algo_container",
-                ):  # docker-compose 1.29 wants to see what it does not build
+                # docker-compose 1.29 wants to see what it does not build.
+                for name in ("ui_container", "algo_container"):
                     (folder / name).symlink_to(images / name)
             give(folder / "shared", OWNER, GROUP)
             owner = {"PUID": str(OWNER), "PGID": str(GROUP)}
-            stack = Stack(
-                folder / "shared", free_port(), folder, f"digit-test-{os.getpid()}-{number}", owner, **options
-            )
+            project = f"digit-test-{os.getpid()}-{number}"
+            stack = Stack(folder / "shared", free_port(), folder, project, owner, **options)
             removals.callback(stack.remove)
             return stack
 

@@ -22,8 +22,8 @@ true"""
 
 
 @pytest.fixture(scope="module")
-def stack(stacks):
-    return stacks().start()
+def stack(stacks_of_module):
+    return stacks_of_module().start()
 
 
 def test_it_answers_while_it_trains_and_swaps_the_new_model_in(stacks, small_data):

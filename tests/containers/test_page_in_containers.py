@@ -6,10 +6,10 @@ from test_page import *  # noqa: F403 # every test of the page, with the server 
 
 
 @pytest.fixture(scope="module", params=["docker-compose.yml", "bonus/docker-compose.yml"])
-def stack(request, stacks) -> Stack:
+def stack(request, stacks_of_module) -> Stack:
     if request.param.startswith("bonus"):
         return request.getfixturevalue("bonus").start()
-    return stacks(request.param).start()
+    return stacks_of_module(request.param).start()
 
 
 @pytest.fixture
