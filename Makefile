@@ -83,6 +83,9 @@ translations: .venv/ui/.ready ## Compile the English words after a change of mes
 bench: .venv/ui/.ready ## Measure the server: start, memory, model time
 	.venv/ui/bin/python benchmarks/serving.py
 
+report: .venv/algo/.ready ## Bring the tables and charts of benchmarks/README.md up to date with benchmarks/results/
+	.venv/algo/bin/python benchmarks/report.py
+
 bench-reading: .venv/algo/.ready ## Measure how the training CSV is read (DATA=folder)
 	.venv/algo/bin/python benchmarks/reading.py "$${DATA:-shared}"
 
@@ -135,4 +138,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish check format lock translations bench bench-reading bench-steps bench-kernels bench-drawn bench-non-digits bench-pictures bench-loop bench-recipe cross-validation clean
+.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish check format lock translations bench report bench-reading bench-steps bench-kernels bench-drawn bench-non-digits bench-pictures bench-loop bench-recipe cross-validation clean
