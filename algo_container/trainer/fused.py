@@ -40,19 +40,42 @@ def drop_normalise_pool(
     return pooled, mean, variance
 
 
-@tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
 def _forward(
     convolved: tf.Tensor, bias: tf.Tensor, bits: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
+    extremes, sums, squares = _fours(convolved, bias, bits, gamma)
+    count = tf.cast(tf.size(convolved) // tf.shape(convolved)[-1], tf.float32)
+    return (*_normalise(extremes, sums, squares, count, gamma, beta, epsilon), extremes)
+
+
+@tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
+def _fours(convolved: tf.Tensor, bias: tf.Tensor, bits: tf.Tensor, gamma: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Give of every four values that are pooled the extreme, the sum and the sum of squares."""
     kept = _relu_dropped(convolved, bias, bits)
-    mean = tf.reduce_mean(kept, [0, 1, 2])
-    variance = tf.reduce_mean(kept * kept, [0, 1, 2]) - mean * mean
     # The largest normalised value of four comes from their largest, or with a negative gamma from their smallest: so
     # only a quarter of the values has to be normalised.
     sign = tf.sign(gamma)
-    extremes = sign * _pool(sign * kept)
-    pooled = gamma * tf.math.rsqrt(variance + epsilon) * (extremes - mean) + beta
-    return pooled, mean, variance, extremes
+    return sign * _pool(sign * kept), _sum_of_four(kept), _sum_of_four(kept * kept)
+
+
+@tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
+def _normalise(
+    extremes: tf.Tensor,
+    sums: tf.Tensor,
+    squares: tf.Tensor,
+    count: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    epsilon: tf.Tensor,
+) -> tuple[tf.Tensor, ...]:
+    """Give the normalised extremes, and mean and variance.
+
+    A function of its own: a sum over all that a channel has is fast only if what is summed lies in memory. XLA would
+    compute it anew within the sum, channel after channel, one value at a time.
+    """
+    mean = tf.reduce_sum(sums, [0, 1, 2]) / count
+    variance = tf.reduce_sum(squares, [0, 1, 2]) / count - mean * mean
+    return gamma * tf.math.rsqrt(variance + epsilon) * (extremes - mean) + beta, mean, variance
 
 
 @tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
@@ -91,6 +114,11 @@ def _relu_dropped(convolved: tf.Tensor, bias: tf.Tensor, bits: tf.Tensor) -> tf.
 def _pool(x: tf.Tensor) -> tf.Tensor:
     upper_left, upper_right, lower_left, lower_right = _quarters(x)
     return tf.maximum(tf.maximum(upper_left, upper_right), tf.maximum(lower_left, lower_right))
+
+
+def _sum_of_four(x: tf.Tensor) -> tf.Tensor:
+    """Add up every four that are pooled together, and with them what an odd last row or column leaves over."""
+    return tf.add_n(_quarters(tf.pad(x, [[0, 0], [0, x.shape[1] % 2], [0, x.shape[2] % 2], [0, 0]])))
 
 
 def _quarters(x: tf.Tensor) -> list[tf.Tensor]:
