@@ -44,8 +44,7 @@ def _forward(
     convolved: tf.Tensor, bias: tf.Tensor, bits: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
     extremes, sums, squares = _fours(convolved, bias, bits, gamma)
-    count = tf.cast(tf.size(convolved) // tf.shape(convolved)[-1], tf.float32)
-    return (*_normalise(extremes, sums, squares, count, gamma, beta, epsilon), extremes)
+    return (*_normalise(extremes, sums, squares, _count(convolved), gamma, beta, epsilon), extremes)
 
 
 @tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
@@ -92,7 +91,7 @@ def _backward(
 ) -> tuple[tf.Tensor, ...]:
     """Give the gradients of convolved, bias, gamma and beta; the dropout of the way there is made again."""
     kept = _relu_dropped(convolved, bias, bits)
-    count = tf.cast(tf.size(kept) // tf.shape(kept)[-1], tf.float32)
+    count = _count(kept)
     scale = tf.math.rsqrt(variance + epsilon)
     of_beta = tf.reduce_sum(upstream, [0, 1, 2])
     of_gamma = tf.reduce_sum(upstream * (extremes - mean) * scale, [0, 1, 2])
@@ -102,6 +101,11 @@ def _backward(
     of_kept = gamma * scale * (unpooled - of_beta / count - (kept - mean) * scale * of_gamma / count)
     of_convolved = tf.where(kept > 0, 2.0 * of_kept, 0.0)
     return of_convolved, tf.reduce_sum(of_convolved, [0, 1, 2]), of_gamma, of_beta
+
+
+def _count(x: tf.Tensor) -> tf.Tensor:
+    """Give how many values a channel has."""
+    return tf.cast(tf.size(x) // tf.shape(x)[-1], tf.float32)
 
 
 def _relu_dropped(convolved: tf.Tensor, bias: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
