@@ -17,7 +17,7 @@ def describe_machine() -> dict[str, str | int]:
     return {
         "processor": models[0].split(":")[1].strip() if models else platform.processor() or platform.machine(),
         "cores": os.cpu_count() or 0,
-        "system": platform.platform(terse=True),
+        "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         "python": platform.python_version(),
         **{name: version for name in PACKAGES if (version := _version(name))},
     }

@@ -1,10 +1,10 @@
-"""What a benchmark leaves behind: one JSON file in `results/`, from which `report.py` makes tables and charts."""
+"""What a benchmark leaves behind: one JSON file in `results/`, from which `report.py` makes tables."""
 
 import datetime
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from machine import describe_machine
@@ -22,23 +22,10 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Chart:
-    """A chart of the report. series: name to points (x, y); name: of its file, without ending."""
-
-    name: str
-    title: str
-    x_label: str
-    y_label: str
-    series: dict[str, Sequence[tuple[float, float]]]
-    log_x: bool = False
-    log_y: bool = False
-
-
-@dataclass(frozen=True)
 class Spread:
     """Repetitions of one figure."""
 
-    values: Sequence[float] = field(repr=False)
+    values: Sequence[float]
 
     @property
     def median(self) -> float:
@@ -51,13 +38,12 @@ class Spread:
         return f"{median}{f' {unit}' if unit else ''} ({least} to {most}, n {len(self.values)})"
 
 
-def save(
-    name: str,
-    command: str,
-    figures: dict[str, object],
-    tables: Sequence[Table],
-    charts: Sequence[Chart] = (),
-) -> None:
+def path_of(name: str) -> Path:
+    """Name the file of a result."""
+    return FOLDER / f"{name}.json"
+
+
+def save(name: str, command: str, figures: dict[str, object], tables: Sequence[Table]) -> None:
     """Write `results/<name>.json`. figures: what was measured, raw, for programs; command: that measures it again."""
     result = {
         "command": command,
@@ -65,7 +51,6 @@ def save(
         "machine": describe_machine(),
         "figures": figures,
         "tables": [asdict(table) for table in tables],
-        "charts": [asdict(chart) for chart in charts],
     }
     FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    path_of(name).write_text(json.dumps(result, indent=1) + "\n")
