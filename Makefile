@@ -83,8 +83,8 @@ translations: .venv/ui/.ready ## Compile the English words after a change of mes
 bench: .venv/ui/.ready ## Measure the server: start, memory, model time
 	.venv/ui/bin/python benchmarks/serving.py
 
-report: ## Bring the tables of benchmarks/README.md up to date with benchmarks/results/
-	$(PYTHON) benchmarks/report.py
+report: .venv/algo/.ready ## Bring the tables and charts of benchmarks/README.md up to date with benchmarks/results/
+	.venv/algo/bin/python benchmarks/report.py
 
 bench-reading: .venv/algo/.ready ## Measure how the training CSV is read (DATA=folder)
 	.venv/algo/bin/python benchmarks/reading.py "$${DATA:-shared}"

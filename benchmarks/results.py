@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: one JSON file in `results/`, from which `report.py` makes tables."""
+"""What a benchmark leaves behind: one JSON file in `results/`, from which `report.py` makes tables and charts."""
 
 import datetime
 import json
@@ -19,6 +19,19 @@ class Table:
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart of the report. series: name to points (x, y); name: of its file, without ending."""
+
+    name: str
+    title: str
+    x_label: str
+    y_label: str
+    series: dict[str, Sequence[tuple[float, float]]]
+    log_x: bool = False
+    log_y: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,7 +56,9 @@ def path_of(name: str) -> Path:
     return FOLDER / f"{name}.json"
 
 
-def save(name: str, command: str, figures: dict[str, object], tables: Sequence[Table]) -> None:
+def save(
+    name: str, command: str, figures: dict[str, object], tables: Sequence[Table], charts: Sequence[Chart] = ()
+) -> None:
     """Write `results/<name>.json`. figures: what was measured, raw, for programs; command: that measures it again."""
     result = {
         "command": command,
@@ -51,6 +66,7 @@ def save(name: str, command: str, figures: dict[str, object], tables: Sequence[T
         "machine": describe_machine(),
         "figures": figures,
         "tables": [asdict(table) for table in tables],
+        "charts": [asdict(chart) for chart in charts],
     }
     FOLDER.mkdir(exist_ok=True)
     path_of(name).write_text(json.dumps(result, indent=1) + "\n")
