@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from trainer.attempts import note
+from trainer.cores import divide_cores
 from trainer.dataset import Digits, find_csvs, read_digits, split
 from trainer.download import fetch_csvs
 from trainer.errors import AccuracyTooLowError, DownloadError, TrainerError
@@ -49,6 +50,7 @@ def run(settings: Settings) -> int:
     logging.basicConfig(format="%(message)s", stream=sys.stdout)
     logging.getLogger("trainer").setLevel(logging.INFO)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # below it are notes to TensorFlow's own developers
+    divide_cores()
     signal.signal(signal.SIGTERM, on_terminate)
     beat()
     try:

@@ -38,3 +38,15 @@ def test_the_statistics_of_batch_normalization_move(taught):
     norm = taught[0].network.layers[2]
     assert np.abs(np.asarray(norm.moving_mean)).max() > 0
     assert np.abs(np.asarray(norm.moving_variance) - 1).max() > 0.1
+
+
+def test_a_step_of_a_single_picture_teaches_something_finite():
+    """One part of the step then has no picture at all."""
+    make_reproducible(1)
+    steps = Steps(
+        gather(Part(np.zeros((3, 28, 28, 1), np.float32), np.zeros(3, np.uint8)), None, [], seed=1), 1, seed=1
+    )
+    lesson = Lesson(build_cnn(), seed=1)
+    lesson.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
+    lesson.fit(steps, verbose=0)
+    assert all(np.isfinite(weights).all() for weights in lesson.get_weights())

@@ -11,6 +11,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from trainer.augmentation import choose_pens
 from trainer.dataset import LABELS, Digits
+from trainer.inference import BLOCK_ROWS, infer
 from trainer.rendering import render
 from trainer.strokes import Strokes
 
@@ -18,13 +19,12 @@ from trainer.strokes import Strokes
 Report = dict[str, Any]
 
 WORST_MISTAKES = 50
-PREDICT_ROWS = 1_000
 CALIBRATION_GROUPS = 10
 
 
 def predict(model: keras.Model, pictures: np.ndarray) -> np.ndarray:
     """Give the probabilities float32 (n, 10) for pictures float32 (n, 28, 28, 1) in 0..1."""
-    probabilities: np.ndarray = model.predict(pictures, batch_size=PREDICT_ROWS, verbose=0)
+    probabilities: np.ndarray = infer(model, pictures)
     return probabilities
 
 
@@ -76,8 +76,7 @@ def metrics(report: Report) -> dict[str, object]:
 def draw_once(strokes: Strokes, seed: int) -> np.ndarray:
     """Draw each drawing as its writer made it, with a pen of its own: float32 (n, 28, 28, 1)."""
     blocks = [
-        strokes[np.arange(start, min(start + PREDICT_ROWS, len(strokes)))]
-        for start in range(0, len(strokes), PREDICT_ROWS)
+        strokes[np.arange(start, min(start + BLOCK_ROWS, len(strokes)))] for start in range(0, len(strokes), BLOCK_ROWS)
     ]
     pictures = [_draw(block.points, block.pen, tf.constant([seed, number])) for number, block in enumerate(blocks)]
     return np.concatenate(pictures)

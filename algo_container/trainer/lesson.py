@@ -6,7 +6,9 @@ import keras
 import tensorflow as tf
 
 from trainer.augmentation import choose_pens, vary_pictures, vary_strokes
+from trainer.cores import PARTS
 from trainer.fused import drop_normalise_pool
+from trainer.inference import in_parts
 from trainer.rendering import render
 from trainer.strokes import NOT_A_DIGIT
 
@@ -42,7 +44,7 @@ class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
 
     def call(self, pictures: tf.Tensor) -> tf.Tensor:
         """Answer as the network does."""
-        return self.network(pictures, training=False)
+        return in_parts(lambda part: self.network(part, training=False), pictures)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -52,11 +54,18 @@ class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:  # noqa: ANN401 # as Keras hands it over
         """Teach one step of `Steps`."""
         (pictures, points, pen), labels = data
-        seeds = tf.random.split(tf.stack([self._seed, tf.cast(self.optimizer.iterations.value, tf.int32)]), 3)
-        pictures = vary_and_draw(pictures, points, pen, seeds[0])
+        count = tf.shape(pictures)[0]
+        # Each core takes a part of its own through all layers, and none waits for another before the sum of gradients.
+        parts = [slice(first, None, PARTS) for first in range(PARTS)]
+        labels = tf.concat([kind[part] for part in parts for kind in (labels[:count], labels[count:])], 0)
+        seeds = tf.random.split(tf.stack([self._seed, tf.cast(self.optimizer.iterations.value, tf.int32)]), 2 * PARTS)
+        seen = [
+            vary_and_draw(pictures[part], points[part], pen[part], seeds[number]) for number, part in enumerate(parts)
+        ]
         is_digit = labels != NOT_A_DIGIT
         with tf.GradientTape() as tape:
-            logits, digit_logits = self._answer(pictures, seeds[1], seeds[2])
+            answers = [self._answer(part, seeds[PARTS + number]) for number, part in enumerate(seen)]
+            logits, digit_logits = (tf.concat(answer, 0) for answer in zip(*answers, strict=True))
             of_digits = tf.boolean_mask(
                 tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), logits), is_digit
             )
@@ -79,10 +88,10 @@ class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
         self._report(tf.reduce_mean(losses), probabilities, tf.cast(labels, tf.int32))
         return dict(self.get_metrics_result())
 
-    def _answer(self, x: tf.Tensor, *seeds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _answer(self, x: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return logits (n, 10) and the log-odds of being a digit (n,), as in training: with dropout, unless frozen."""
         layers = self.network.layers
-        x = self._frozen_features(x) if self.frozen else self._learning_features(x, *seeds)
+        x = self._frozen_features(x) if self.frozen else self._learning_features(x, seed)
         features = layers[FIRST_DENSE](x)
         logits = tf.matmul(features, layers[10].kernel.value) + layers[10].bias.value
         return logits, self.is_digit(features)[:, 0]
@@ -96,8 +105,8 @@ class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
             x = layer(x, training=False)
         return x
 
-    def _learning_features(self, x: tf.Tensor, *seeds: tf.Tensor) -> tf.Tensor:
-        layers = self.network.layers
+    def _learning_features(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        layers, seeds = self.network.layers, tf.unstack(tf.random.split(seed))
         for convolution, norm, seed in zip(layers[0:8:4], layers[2:8:4], seeds, strict=True):
             convolved = tf.nn.conv2d(x, convolution.kernel.value, 1, convolution.padding.upper())
             x, mean, variance = drop_normalise_pool(convolved, convolution.bias.value, norm, seed)
@@ -111,7 +120,6 @@ class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
         self._accuracy.update_state(tf.cast(tf.equal(tf.argmax(answers, 1, tf.int32), labels), tf.float32))
 
 
-@tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
 def vary_and_draw(pictures: tf.Tensor, points: tf.Tensor, pen: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Turn a step of `Steps` into pictures float32 (n + m, 28, 28, 1), no two epochs alike."""
     seeds = tf.random.split(seed, 3)

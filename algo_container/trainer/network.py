@@ -2,9 +2,10 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers
 
-BATCH_ROWS = 1_000
+from trainer.inference import infer
 
 
 def build_cnn() -> keras.Sequential:
@@ -46,12 +47,15 @@ def reestimate_batch_norm(model: keras.Sequential, x: np.ndarray) -> None:
 
 
 def _channel_moments(model: keras.Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    total, squares, count = 0.0, 0.0, 0
-    for start in range(0, len(x), BATCH_ROWS):
-        output = keras.ops.convert_to_numpy(model(x[start : start + BATCH_ROWS], training=False))
-        values = output.reshape(-1, output.shape[-1]).astype(np.float64)
-        total = total + values.sum(axis=0)
-        squares = squares + np.square(values).sum(axis=0)
-        count += len(values)
-    mean = np.asarray(total) / count
-    return mean, np.asarray(squares) / count - np.square(mean)
+    """Give mean and variance of each channel of what a model makes of x."""
+
+    def sums(part: tf.Tensor) -> tf.Tensor:
+        values = model(part, training=False)
+        count = tf.fill([values.shape[-1]], tf.cast(tf.size(values[..., 0]), tf.float32))
+        return tf.stack([count, tf.reduce_sum(values, [0, 1, 2]), tf.reduce_sum(values * values, [0, 1, 2])])[
+            tf.newaxis
+        ]
+
+    count, total, squares = infer(sums, x).sum(axis=0, dtype=np.float64)
+    mean = total / count
+    return mean, squares / count - np.square(mean)

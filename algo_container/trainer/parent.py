@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from trainer.errors import RetrainError
-from trainer.evaluation import PREDICT_ROWS
+from trainer.inference import infer
 from trainer.label_checks import Opinion
 from trainer.lesson import Lesson
 from trainer.network import build_cnn
@@ -56,7 +56,7 @@ class Parent:
     def opinion(self, pictures: np.ndarray) -> Opinion:
         """Say what it makes of pictures float32 (n, 28, 28, 1) in 0..1."""
         both = keras.Model(self.network.inputs, [self.network.outputs[0], self.network.layers[-1].input])
-        probabilities, features = both.predict(pictures, batch_size=PREDICT_ROWS, verbose=0)
+        probabilities, features = infer(both, pictures)
         kernel, bias = self.is_digit_weights
         return Opinion(probabilities, 1 / (1 + np.exp(-(features @ kernel[:, 0] + bias[0]))), features)
 

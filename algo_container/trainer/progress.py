@@ -65,7 +65,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc] # Keras comes wi
             self._status.learns(done, logs or {}, passed_s / done * (self._epochs - done))
         if self._bar is not None:
             self._bar.set_postfix_str(_figures(logs or {}), refresh=False)
-            self._bar.update()
+            self._bar.update(batch + 1 - self._bar.n)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Replace the epoch's bar by one line that stays."""

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.dataset import Part
+from trainer.inference import BLOCK_ROWS
 from trainer.lesson import Lesson, vary_and_draw
 from trainer.network import reestimate_batch_norm
 from trainer.progress import Progress
@@ -20,7 +21,8 @@ from trainer.sources import Sources, Steps
 WARM_UP_SHARE = 0.05
 # As many rows as give every channel's mean and variance to three digits.
 STATISTICS_ROWS = 20_000
-VALIDATION_BATCH_SIZE = 1_000
+# What Keras does between steps costs a tenth of them; so many are left to TensorFlow alone.
+STEPS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,9 @@ def fit(lesson: Lesson, sources: Sources, validation: Part | None, recipe: Recip
     averaged_steps = max(1.0, min(recipe.averaged_steps, recipe.averaged_share * total))
     # XLA is what Keras would choose by itself; on a CPU it makes the convolutions ten times slower.
     lesson.compile(
-        optimizer=keras.optimizers.Adam(rate, use_ema=True, ema_momentum=1 - 1 / averaged_steps), jit_compile=False
+        optimizer=keras.optimizers.Adam(rate, use_ema=True, ema_momentum=1 - 1 / averaged_steps),
+        jit_compile=False,
+        steps_per_execution=STEPS_AT_ONCE,
     )
     started = time.monotonic()
     with stop_after_epoch(progress) as stop:
@@ -80,7 +84,7 @@ def fit(lesson: Lesson, sources: Sources, validation: Part | None, recipe: Recip
             steps,
             epochs=recipe.epochs,
             validation_data=None if validation is None else (validation.x, validation.y),
-            validation_batch_size=VALIDATION_BATCH_SIZE,
+            validation_batch_size=BLOCK_ROWS,
             callbacks=[progress, stop],
             verbose=0,
         )
@@ -94,8 +98,8 @@ def _as_in_training(steps: Steps, seed: int) -> np.ndarray:
     """Make the pictures of some more steps, for the statistics."""
     pictures: list[np.ndarray] = []
     while sum(map(len, pictures)) < STATISTICS_ROWS:
-        x, _ = steps[len(pictures) % len(steps)]
-        pictures.append(vary_and_draw(*x, tf.constant([seed, -1 - len(pictures)])).numpy())
+        (scanned, points, pen), _ = steps[len(pictures) % len(steps)]
+        pictures.append(vary_and_draw(scanned, points, pen, tf.constant([seed, -1 - len(pictures)])).numpy())
     return np.concatenate(pictures)
 
 
