@@ -101,6 +101,7 @@ def train(settings: Settings, status: JobStatus) -> int:
         "batch_size": settings.batch_size,
         "seed": settings.seed,
         "validation_share": settings.validation_share,
+        "quick": settings.quick,
     }
     if settings.unattended and (version := published_from(settings.shared_dir, recipe, data)):
         print(f"version {version} serves, and the newest training had this data and these options: nothing to do")
@@ -118,7 +119,7 @@ def train(settings: Settings, status: JobStatus) -> int:
     from trainer.progress import Progress
     from trainer.publishing import check_writable, publish
     from trainer.record import write_record
-    from trainer.sources import gather
+    from trainer.sources import QUICK, THOROUGH, gather
     from trainer.training import Recipe, fit, make_reproducible
 
     status.enters("learning")
@@ -129,7 +130,7 @@ def train(settings: Settings, status: JobStatus) -> int:
         progress.say(f"and {len(strokes)} drawings by {len(set(strokes.writers))} writers to learn from")
     make_reproducible(settings.seed)
     model = build_cnn()
-    sources = gather(train_part, strokes, drawings, settings.seed)
+    sources = gather(train_part, strokes, drawings, settings.seed, QUICK if settings.quick else THOROUGH)
     lesson = Lesson(model, settings.seed)
     how = Recipe(settings.epochs, settings.batch_size, settings.seed)
     training = fit(lesson, sources, validation_part, how, progress)

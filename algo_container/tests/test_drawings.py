@@ -11,7 +11,7 @@ from trainer.digit_forms import FORMS, draw_digits
 from trainer.lesson import vary_and_draw
 from trainer.non_digits import draw_non_digits, face, letter, scribble, several
 from trainer.rendering import render
-from trainer.sources import Steps, gather
+from trainer.sources import QUICK, THOROUGH, Steps, gather
 from trainer.strokes import NOT_A_DIGIT, POINTS, collect
 
 DIGITS, SHAPES = draw_digits(400, seed=1)
@@ -123,6 +123,14 @@ def test_a_step_mixes_every_kind_and_an_epoch_takes_every_scanned_digit(with_str
     first = steps[0][1]
     steps.on_epoch_end()
     assert not np.array_equal(first, steps[0][1])
+
+
+def test_a_quick_mixture_draws_less_and_shows_more_scanned_digits():
+    scanned = Part(np.zeros((30_000, 28, 28, 1), np.float32), np.zeros(30_000, np.uint8))
+    quick, thorough = (gather(scanned, DIGITS, SHAPES, 1, mixture) for mixture in (QUICK, THOROUGH))
+    assert quick.rows(256)[0] > thorough.rows(256)[0]
+    drawn = [sum(len(strokes) for strokes, _ in sources.drawings) for sources in (quick, thorough)]
+    assert 4 * drawn[0] < drawn[1]
 
 
 def test_a_step_of_few_rows_still_has_one_of_every_kind():

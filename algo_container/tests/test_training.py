@@ -67,7 +67,7 @@ def test_the_manifest_keeps_the_contract(trained):
     manifest = published(trained[0])
     jsonschema.validate(manifest, json.loads(SCHEMA.read_text()), format_checker=jsonschema.FormatChecker())
     assert manifest["metrics"]["n"] == 100 and manifest["data"]["train"]["rows"] == 400
-    assert manifest["training"]["rows"] == 360
+    assert manifest["training"]["rows"] == 360 and manifest["training"]["quick"] is False
     assert set(manifest["files"]) == {"model.json", "model.h5", "is_digit.json"} and "strokes" not in manifest["data"]
     form = {**json.loads(SCHEMA.read_text())["$defs"]["is_digit"]}
     is_digit = json.loads((trained[0] / "is_digit.json").read_text())

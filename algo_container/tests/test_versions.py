@@ -25,6 +25,8 @@ def test_going_back_is_not_undone_by_a_training_of_the_same_data_and_options(tmp
     assert published_from(tmp_path, {"epochs": 9}, {}) == retrained
     roll_back(tmp_path, old)
     assert published_from(tmp_path, {"epochs": 9}, {}) == old
+    assert published_from(tmp_path, {"epochs": 9, "quick": False}, {}) == old  # which was trained before there was such
+    assert published_from(tmp_path, {"epochs": 9, "quick": True}, {}) is None
     assert published_from(tmp_path, {"epochs": 5}, {}) is None  # that is another choice, made since
 
 

@@ -23,7 +23,8 @@ def published_from(
         begun = max(
             (one.get("base") or one for one in (*manifests(shared_dir), manifest)), key=lambda one: one["version"]
         )
-        same_recipe = all(begun["training"][name] == value for name, value in recipe.items())
+        trained = {"quick": False, **begun["training"]}
+        same_recipe = all(trained[name] == value for name, value in recipe.items())
         same_data = {part: source["sha256"] for part, source in begun["data"].items()} == {
             part: source["sha256"] for part, source in data.items()
         }

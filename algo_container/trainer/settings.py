@@ -10,6 +10,8 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 MAX_SEED = 2**31 - 1  # TensorFlow's stateless generators take 32 bits
+THOROUGH = {"epochs": 30, "batch_size": 128}
+QUICK = {"epochs": 3, "batch_size": 256}
 PROJECT_SHARED_DIR = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -20,6 +22,7 @@ class Settings:
     data_dir: Path
     strokes: Path | None
     shared_dir: Path
+    quick: bool
     epochs: int
     batch_size: int
     seed: int
@@ -66,8 +69,23 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         "writers from the UCI repository, which an unattended training does without if it must [STROKES]",
     )
     option("--out", "SHARED_DIR", Path, PROJECT_SHARED_DIR, "folder in which the model is published")
-    option("--epochs", "EPOCHS", _whole(1), 30, "passes over the training rows")
-    option("--batch-size", "BATCH_SIZE", _whole(1), 128, "rows a training step")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        default=environment.get("QUICK") == "1",
+        help="train for a minute instead of a quarter of an hour, with fewer drawings: reads MNIST almost as well, but "
+        "other hands less well [QUICK=1]",
+    )
+    for name, variable, text in (
+        ("epochs", "EPOCHS", "passes over the training rows"),
+        ("batch_size", "BATCH_SIZE", "rows a training step"),
+    ):
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=_whole(1),
+            default=environment.get(variable) or argparse.SUPPRESS,
+            help=f"{text} [{variable}] (default: {THOROUGH[name]}; {QUICK[name]} with --quick)",
+        )
     option("--seed", "SEED", _whole(0, MAX_SEED), 1, "same seed, same machine: same model")
     option("--min-accuracy", "MIN_ACCURACY", _share(1.0), 0.98, "publish nothing below this accuracy on the test rows")
     option(
@@ -104,13 +122,15 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         help="put a version of the folder versions/ into service again; without a name the one before",
     )
     chosen = parser.parse_args(arguments)
+    defaults = QUICK if chosen.quick else THOROUGH
     database = URL.create("sqlite", database=str(chosen.out / "feedback" / "feedback.db"))
     return Settings(
         data_dir=getattr(chosen, "data", chosen.out),
         strokes=chosen.strokes,
         shared_dir=chosen.out,
-        epochs=chosen.epochs,
-        batch_size=chosen.batch_size,
+        quick=chosen.quick,
+        epochs=getattr(chosen, "epochs", defaults["epochs"]),
+        batch_size=getattr(chosen, "batch_size", defaults["batch_size"]),
         seed=chosen.seed,
         min_accuracy=chosen.min_accuracy,
         validation_share=chosen.validation_share,

@@ -10,11 +10,27 @@ from trainer.digit_forms import draw_digits
 from trainer.non_digits import draw_non_digits
 from trainer.strokes import Drawing, Strokes
 
-# Drawn in a training, for each scanned digit; they come back every few epochs, never alike.
-FORMS_PER_DIGIT, NON_DIGITS_PER_DIGIT = 0.2, 0.4
 LEAST_DRAWN = 500
-# Shares of a step; without a stroke file the drawn forms take its part. The scanned digits take the rest.
-STROKES_SHARE, FORMS_SHARE, NON_DIGITS_SHARE = 0.16, 0.06, 0.16
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How much is drawn beside the scanned digits, which take the rest of a step.
+
+    strokes, forms, non_digits: shares of a step; without a stroke file the forms take its part. forms_per_digit,
+    non_digits_per_digit: made in a training for each scanned digit; they come back every few epochs, never alike.
+    """
+
+    strokes: float
+    forms: float
+    non_digits: float
+    forms_per_digit: float
+    non_digits_per_digit: float
+
+
+THOROUGH = Mixture(0.16, 0.06, 0.16, forms_per_digit=0.2, non_digits_per_digit=0.4)
+# Enough to know a pen's line and what is no digit; an epoch of it takes little longer than one of scanned digits alone.
+QUICK = Mixture(1 / 16, 1 / 32, 1 / 16, forms_per_digit=0.03, non_digits_per_digit=0.06)
 
 
 @dataclass(frozen=True)
@@ -35,16 +51,20 @@ class Sources:
         return [max(1, batch_size - sum(others)), *others]
 
 
-def gather(scanned: Part, strokes: Strokes | None, as_they_came: list[Drawing], seed: int) -> Sources:
+def gather(
+    scanned: Part, strokes: Strokes | None, as_they_came: list[Drawing], seed: int, mixture: Mixture = THOROUGH
+) -> Sources:
     """Put together what there is. strokes: of the stroke file, and `as_they_came` the same drawings."""
     form_count, non_digit_count = (
-        max(LEAST_DRAWN, round(share * len(scanned.y))) for share in (FORMS_PER_DIGIT, NON_DIGITS_PER_DIGIT)
+        max(LEAST_DRAWN, round(share * len(scanned.y)))
+        for share in (mixture.forms_per_digit, mixture.non_digits_per_digit)
     )
     forms, shapes = draw_digits(form_count, seed)
     non_digits = draw_non_digits(non_digit_count, seed, [*as_they_came, *shapes[: max(2_000, len(as_they_came))]])
     if strokes is None:
-        return Sources(scanned, ((forms, STROKES_SHARE + FORMS_SHARE), (non_digits, NON_DIGITS_SHARE)))
-    return Sources(scanned, ((strokes, STROKES_SHARE), (forms, FORMS_SHARE), (non_digits, NON_DIGITS_SHARE)))
+        return Sources(scanned, ((forms, mixture.strokes + mixture.forms), (non_digits, mixture.non_digits)))
+    drawn = ((strokes, mixture.strokes), (forms, mixture.forms), (non_digits, mixture.non_digits))
+    return Sources(scanned, drawn)
 
 
 class Steps(keras.utils.PyDataset):  # type: ignore[misc] # Keras comes without types
