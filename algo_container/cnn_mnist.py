@@ -120,7 +120,7 @@ def train(settings: Settings, status: JobStatus) -> int:
     from trainer.publishing import check_writable, publish
     from trainer.record import write_record
     from trainer.sources import QUICK, THOROUGH, gather
-    from trainer.training import Recipe, fit, make_reproducible
+    from trainer.training import PEAK_LEARNING_RATE, QUICK_PEAK_LEARNING_RATE, Recipe, fit, make_reproducible
 
     status.enters("learning")
     check_writable(settings.shared_dir)
@@ -132,7 +132,8 @@ def train(settings: Settings, status: JobStatus) -> int:
     model = build_cnn()
     sources = gather(train_part, strokes, drawings, settings.seed, QUICK if settings.quick else THOROUGH)
     lesson = Lesson(model, settings.seed)
-    how = Recipe(settings.epochs, settings.batch_size, settings.seed)
+    rate = QUICK_PEAK_LEARNING_RATE if settings.quick else PEAK_LEARNING_RATE
+    how = Recipe(settings.epochs, settings.batch_size, settings.seed, peak_learning_rate=rate)
     training = fit(lesson, sources, validation_part, how, progress)
     if training.interrupted:
         status.ends("stopped")

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from trainer.augmentation import choose_pens, vary_pictures, vary_strokes
+from trainer.convolution import convolve
 from trainer.cores import PARTS
 from trainer.fused import drop_normalise_pool
 from trainer.inference import in_parts
@@ -108,7 +109,7 @@ class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
     def _learning_features(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         layers, seeds = self.network.layers, tf.unstack(tf.random.split(seed))
         for convolution, norm, seed in zip(layers[0:8:4], layers[2:8:4], seeds, strict=True):
-            convolved = tf.nn.conv2d(x, convolution.kernel.value, 1, convolution.padding.upper())
+            convolved = convolve(x, convolution)
             x, mean, variance = drop_normalise_pool(convolved, convolution.bias.value, norm, seed)
             for moving, current in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
                 moving.assign(moving.value * norm.momentum + current * (1 - norm.momentum))
