@@ -20,7 +20,7 @@ help: ## Show what can be made
 run: .venv/ui/.ready ## Start the app and print its address (PORT=5000, SHARED_DIR=folder)
 	CACHE_DIR="$${CACHE_DIR:-$(CURDIR)/.cache/models}" exec .venv/ui/bin/gunicorn --config ui_container/gunicorn.conf.py --pythonpath ui_container
 
-train: .venv/algo/.ready ## Train and publish (DATA=folder STROKES=file OUT=folder EPOCHS=30 ...)
+train: .venv/algo/.ready ## Train and publish (DATA=folder STROKES=file OUT=folder QUICK=1 EPOCHS=30 ...)
 	DATA_DIR="$${DATA:-$${DATA_DIR:-}}" SHARED_DIR="$${OUT:-$${SHARED_DIR:-}}" exec .venv/algo/bin/python algo_container/cnn_mnist.py
 
 watch: .venv/algo/.ready ## Watch the feedback and retrain from it (SHARED_DIR=folder DATA_DIR=folder RETRAIN_AFTER=20)
@@ -92,6 +92,9 @@ bench-reading: .venv/algo/.ready ## Measure how the training CSV is read (DATA=f
 bench-steps: .venv/algo/.ready ## Measure how long an epoch takes against plain `fit`
 	.venv/algo/bin/python benchmarks/steps.py
 
+bench-training: .venv/algo/.ready ## Measure whole trainings against plain `fit`, over epochs and rows (DATA=folder, 25 minutes)
+	.venv/algo/bin/python benchmarks/training.py "$${DATA:-shared}"
+
 bench-kernels: .venv/algo/.ready ## Compare kernel sizes on held-out training rows (DATA=folder)
 	.venv/algo/bin/python benchmarks/kernels.py "$${DATA:-shared}"
 
@@ -138,4 +141,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish check format lock translations bench report bench-reading bench-steps bench-kernels bench-drawn bench-non-digits bench-pictures bench-loop bench-recipe cross-validation clean
+.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish check format lock translations bench report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-non-digits bench-pictures bench-loop bench-recipe cross-validation clean
