@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
@@ -16,11 +17,26 @@ def replace(path: Path, content: bytes, durable: bool = True) -> None:
 
     durable: not so for news, which a power cut may take with it.
     """
+    with replacing(path, durable) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, durable: bool = True) -> Iterator[IO[bytes]]:
+    """Give a file to write to, and put it in the place of the other one at the end, as `replace` does.
+
+    Where that fails, as on a full disk, nothing is left. Raises OSError.
+    """
     temporary = path.with_name(f".{path.name}.partial")  # always the same: what a killed writer left is overwritten
-    temporary.write_bytes(content)
-    if durable:
-        flush(temporary)
-    os.replace(temporary, path)
+    try:
+        with temporary.open("wb") as file:
+            yield file
+        if durable:
+            flush(temporary)
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     if durable:
         flush(path.parent)
 
