@@ -19,9 +19,12 @@ def _find(variable: str, default: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def mnist_dir() -> Path:
-    """Folder with all of MNIST as train.csv[.gz] and test.csv[.gz]."""
-    return _find("MNIST_DIR", BESIDE_PROJECT / "mnist")
+def mnist_dir(tmp_path_factory) -> Path:
+    """Folder with all of MNIST as train.csv[.gz] and test.csv[.gz], in which the trainer may keep what it has read."""
+    folder = tmp_path_factory.mktemp("mnist")
+    for csv in _find("MNIST_DIR", BESIDE_PROJECT / "mnist").resolve().glob("[!.]*.csv*"):
+        (folder / csv.name).symlink_to(csv)
+    return folder
 
 
 @pytest.fixture(scope="session")

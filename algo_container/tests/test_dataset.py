@@ -1,12 +1,28 @@
 """Good CSVs are read whole; bad ones are refused with the file, the row and the column."""
 
+import contextlib
 import gzip
+import sys
 
 import numpy as np
 import pytest
 from conftest import digit_table
+from trainer import dataset
 from trainer.dataset import COLUMNS, find_csvs, normalise, read_digits, split
 from trainer.errors import DatasetError
+
+
+@pytest.fixture(autouse=True, params=["first start", "later start"])
+def start(request, monkeypatch) -> None:
+    """Let every test read a file for the first time, and again after another start has read it."""
+
+    def read_again(path):
+        with contextlib.suppress(DatasetError):
+            dataset.read_digits(path)
+        return dataset.read_digits(path)
+
+    if request.param == "later start":
+        monkeypatch.setattr(sys.modules[__name__], "read_digits", read_again)
 
 
 @pytest.fixture

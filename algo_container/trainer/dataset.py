@@ -1,19 +1,16 @@
 """Read, check and normalise digits in Kaggle's CSV layout: `label,1x1,...,28x28`."""
 
 import csv
-import gzip
-import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
-import pandas as pd
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import MinMaxScaler
 
+from trainer import careful_csv, csv_cache, plain_csv
 from trainer.digest import sha256
 from trainer.errors import DatasetError
 
@@ -21,12 +18,11 @@ SIDE = 28
 LABELS = range(10)
 PIXEL_MAX = 255
 COLUMNS = ["label", *(f"{row}x{column}" for row in range(1, SIDE + 1) for column in range(1, SIDE + 1))]
+LIMITS = {"label": max(LABELS)} | dict.fromkeys(COLUMNS[1:], PIXEL_MAX)
 FILE_NAMES = {
     "train": ("train.csv", "train.csv.gz", "mnist_train.csv", "mnist_train.csv.gz"),
     "test": ("test.csv", "test.csv.gz", "mnist_test.csv", "mnist_test.csv.gz"),
 }
-# Enough rows that the parser's fixed cost a chunk vanishes, few enough that its int64 copy stays near 13 MB.
-BLOCK_ROWS = 2_000
 UNREADABLE = (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error)
 
 
@@ -78,27 +74,18 @@ def read_digits(path: Path) -> Digits:
     Raises DatasetError naming the file, the row and the column, what was there and what was wanted.
     """
     try:
-        _check_header(path)
-        # Bytearrays grow in place; joining a list of blocks would hold every pixel twice.
-        labels_bytes, pixels_bytes = bytearray(), bytearray()
-        for block in _read_blocks(path):
-            labels_bytes += block[:, 0].tobytes()
-            pixels_bytes += block[:, 1:].tobytes()
+        digest = sha256(path)
+        cells = csv_cache.load(path, digest, LIMITS)
+        if cells is None:
+            cells = _read_cells(path)
+            if sha256(path) == digest:  # what changed while it was read must not be kept under its old name
+                csv_cache.store(path, digest, cells)
     except UNREADABLE as error:
         raise DatasetError(
             f"{path.name}: cannot be read ({error}); it may be cut off: copy or fetch it again"
         ) from error
-    if not labels_bytes:
-        raise DatasetError(f"{path.name}: has a header but no rows, expected at least one row of every digit 0-9")
-    labels = np.frombuffer(labels_bytes, dtype=np.uint8)
-    pixels = np.frombuffer(pixels_bytes, dtype=np.uint8).reshape(-1, SIDE, SIDE)
-    missing = sorted(set(LABELS) - set(np.unique(labels).tolist()))
-    if missing:
-        raise DatasetError(
-            f"{path.name}: none of its {len(labels)} rows has the label {', '.join(map(str, missing))}, "
-            "expected at least one row of every digit 0-9"
-        )
-    return Digits(labels, pixels, {"file": path.name, "rows": len(labels), "sha256": sha256(path)})
+    labels, pixels = cells[:, 0].copy(), cells[:, 1:].reshape(-1, SIDE, SIDE)
+    return Digits(labels, pixels, {"file": path.name, "rows": len(labels), "sha256": digest})
 
 
 def normalise(pixels: np.ndarray) -> np.ndarray:
@@ -129,61 +116,25 @@ def split(digits: Digits, validation_share: float, seed: int) -> tuple[Part, Par
     return Part(x[fit_rows], digits.labels[fit_rows]), Part(x[held_rows], digits.labels[held_rows])
 
 
-def _open_text(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
-
-
-def _check_header(path: Path) -> None:
-    with _open_text(path) as file:
-        header = next(csv.reader(file), None)
-    if not header:
-        raise DatasetError(f"{path.name}: is empty, expected the header label,1x1,...,28x28")
-    for position, (got, wanted) in enumerate(zip(header, COLUMNS, strict=False), start=1):
-        if got.strip() != wanted:
-            raise DatasetError(f"{path.name}: header column {position} is {got[:40]!r}, expected {wanted!r}")
-    if len(header) != len(COLUMNS):
-        raise DatasetError(f"{path.name}: the header has {len(header)} columns, expected {len(COLUMNS)}")
-
-
-def _read_blocks(path: Path) -> Iterator[np.ndarray]:
-    """Yield uint8 (rows, 785) blocks; int64 first, because pandas wraps 256 to 0 when asked for uint8."""
-    options = {"header": 0, "names": COLUMNS, "index_col": False, "dtype": np.int64, "chunksize": BLOCK_ROWS}
+def _read_cells(path: Path) -> np.ndarray:
+    """Read the CSV itself, uint8 (rows, 785), with at least one row of every digit. Raises DatasetError."""
     try:
-        with warnings.catch_warnings(), pd.read_csv(path, **options) as frames:
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas only warns where it drops a column
-            for frame in frames:
-                block = frame.to_numpy()
-                if block.size and not (block.min() >= 0 and block.max() <= PIXEL_MAX and block[:, 0].max() in LABELS):
-                    raise _first_fault(path)
-                yield block.astype(np.uint8)
-    except (ValueError, OverflowError, pd.errors.ParserWarning) as error:  # a ParserError is a ValueError
-        raise _first_fault(path) from error
+        cells = _join(plain_csv.read_blocks(path, LIMITS))
+    except plain_csv.NotPlainError:
+        cells = _join(careful_csv.read_blocks(path, LIMITS))
+    if not len(cells):
+        raise DatasetError(f"{path.name}: has a header but no rows, expected at least one row of every digit 0-9")
+    missing = sorted(set(LABELS) - set(np.unique(cells[:, 0]).tolist()))
+    if missing:
+        raise DatasetError(
+            f"{path.name}: none of its {len(cells)} rows has the label {', '.join(map(str, missing))}, "
+            "expected at least one row of every digit 0-9"
+        )
+    return cells
 
 
-def _first_fault(path: Path) -> DatasetError:
-    """Read the file again, slowly, for the first cell that is wrong; pandas does not say where it is."""
-    with _open_text(path) as file:
-        rows = csv.reader(file)
-        next(rows)
-        for number, row in enumerate((row for row in rows if row), start=1):
-            where = f"{path.name}: row {number}"
-            if len(row) != len(COLUMNS):
-                return DatasetError(f"{where} has {len(row) - 1} pixels, expected {len(COLUMNS) - 1}")
-            for column, cell in zip(COLUMNS, row, strict=True):
-                limit = max(LABELS) if column == "label" else PIXEL_MAX
-                if not cell.strip():
-                    return DatasetError(f"{where}, column {column}: is empty, expected a whole number 0-{limit}")
-                if not _is_whole(cell, limit):
-                    return DatasetError(f"{where}, column {column}: {cell[:40]!r}, expected a whole number 0-{limit}")
-    return DatasetError(f"{path.name}: cannot be parsed as CSV; save it again as plain comma-separated UTF-8")
-
-
-def _is_whole(cell: str, limit: int) -> bool:
-    """Tell whether pandas, too, reads the cell as a whole number from 0 to `limit`; it takes 7.0 for one."""
-    try:
-        value = float(cell)
-    except ValueError:
-        return False
-    return cell.isascii() and value.is_integer() and 0 <= value <= limit
+def _join(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    joined = bytearray()  # which grows in place; a list of blocks, joined, would be all of them twice
+    for block in blocks:
+        joined += block.tobytes()
+    return np.frombuffer(joined, dtype=np.uint8).reshape(-1, len(LIMITS))
