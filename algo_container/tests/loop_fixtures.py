@@ -11,12 +11,14 @@ STORE = """
 CREATE TABLE feedback (
   number INTEGER PRIMARY KEY AUTOINCREMENT, id VARCHAR(36) NOT NULL, created_at DATETIME NOT NULL,
   label INTEGER NOT NULL, digit INTEGER, model_version VARCHAR(64), pixels BLOB NOT NULL,
-  original BLOB NOT NULL, original_type VARCHAR(32) NOT NULL, session VARCHAR(64), accepted_at DATETIME
+  original BLOB NOT NULL, original_type VARCHAR(32) NOT NULL, session VARCHAR(64), accepted_at DATETIME, UNIQUE (id)
 );
+CREATE INDEX feedback_of_a_label ON feedback (label, number, digit);
 CREATE TABLE actions (
   number INTEGER PRIMARY KEY AUTOINCREMENT, created_at DATETIME NOT NULL, kind VARCHAR(16) NOT NULL,
   feedback_id VARCHAR(36), version VARCHAR(64), label INTEGER
 );
+CREATE INDEX actions_of_a_kind ON actions (kind, number, feedback_id);
 """
 NOW = "2026-01-01 00:00:00"
 

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 from loop_fixtures import Store
-from sqlalchemy import URL
+from sqlalchemy import URL, event
 from trainer import feedback_store
 from trainer.errors import StoreError
 from trainer.feedback_store import FeedbackStore
@@ -117,3 +117,25 @@ def test_a_store_of_an_earlier_version_and_a_file_that_is_none_are_named(tmp_pat
     (tmp_path / "other" / "feedback" / "feedback.db").write_text("no database at all, but long enough to be looked at")
     with pytest.raises(StoreError, match="cannot be read"):
         of(tmp_path / "other").read()
+
+
+def test_the_question_every_two_seconds_is_answered_from_indexes(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    ids = [store.add(3) for _ in range(3)]
+    store.ask("accept", feedback_id=ids[0])
+    store.ask("retrain")
+    asked = []
+    real_engine = FeedbackStore._engine
+
+    def watched_engine(self):
+        engine = real_engine(self)
+        event.listen(engine, "before_cursor_execute", lambda *facts: asked.append(facts[2:4]))
+        return engine
+
+    monkeypatch.setattr(FeedbackStore, "_engine", watched_engine)
+    assert of(tmp_path).count_new(1, 0) == 3 and len(of(tmp_path).requests(0, 0)) == 1
+    assert len(asked) == 3
+    for question, values in asked:
+        plan = [row[3] for row in store.connection.execute(f"EXPLAIN QUERY PLAN {question}", values)]
+        reads = [step for step in plan if "SCAN" in step or "SEARCH" in step]
+        assert reads and all("SEARCH" in step and "INDEX" in step for step in reads), plan

@@ -62,7 +62,13 @@ class Action(Base):
     """Something that a person who runs this asked for, in order; shared/README.md names the kinds."""
 
     __tablename__ = "actions"
-    __table_args__ = (CheckConstraint("label BETWEEN 0 AND 9"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        CheckConstraint("label BETWEEN 0 AND 9"),
+        # The trainer asks every two seconds what was asked for since its last look.
+        Index("actions_of_a_kind", "kind", "number", "feedback_id"),
+        Index("actions_on_a_drawing", "feedback_id", "kind"),
+        {"sqlite_autoincrement": True},
+    )
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=lambda: datetime.now(UTC))
