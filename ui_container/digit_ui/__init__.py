@@ -4,6 +4,7 @@ from flask import Flask, Response
 
 from digit_ui import explain, feedback, health, i18n, page, predict, problems, training
 from digit_ui.database import FeedbackStore
+from digit_ui.export import Export
 from digit_ui.gallery import Gallery
 from digit_ui.serving import ModelInService
 from digit_ui.settings import Settings
@@ -32,6 +33,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         "feedback": store,
         "versions": versions,
         "gallery": gallery,
+        "export": Export(store),
         "training": TrainingState(settings.shared_dir, model, versions, gallery),
         "streams": Streams(),
     }

@@ -4,7 +4,7 @@ import logging
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from digit_ui import training_gallery, training_versions
+from digit_ui import training_export, training_gallery, training_versions
 from digit_ui.admin import require_administrator, require_reader, require_token
 from digit_ui.database import StoreError
 from digit_ui.gallery import Gallery
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 bp = Blueprint("training", __name__, url_prefix="/training")
 bp.register_blueprint(training_versions.bp)
 bp.register_blueprint(training_gallery.bp)
+bp.register_blueprint(training_export.bp)
 
 
 @bp.before_request

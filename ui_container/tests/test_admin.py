@@ -12,6 +12,7 @@ CHANGES = [
     ("POST", "/training/feedback/x/correct"),
     ("DELETE", "/training/feedback/x"),
 ]
+GUARDED = [*CHANGES, ("GET", "/training/admin"), ("GET", "/training/feedback/export")]
 READINGS = [
     "/training/status",
     "/training/events",
@@ -38,7 +39,7 @@ def refusal(answer) -> tuple[int, str]:
     return answer.status_code, answer.get_json(force=True)["code"]
 
 
-@pytest.mark.parametrize(("method", "path"), [*CHANGES, ("GET", "/training/admin")])
+@pytest.mark.parametrize(("method", "path"), GUARDED)
 def test_what_needs_the_token_says_so(client, method, path):
     answer = client.open(path, method=method)
     assert refusal(answer) == (401, "token_needed") and answer.headers["WWW-Authenticate"] == "Bearer"
@@ -60,7 +61,7 @@ def test_the_right_token_is_let_in(client):
     assert client.post("/training/retrain", headers=ADMIN).status_code == 202
 
 
-@pytest.mark.parametrize(("method", "path"), [*CHANGES, ("GET", "/training/admin")])
+@pytest.mark.parametrize(("method", "path"), GUARDED)
 @pytest.mark.parametrize("token", [None, ""])
 def test_without_a_token_nobody_is_let_in(shared_dir, method, path, token):
     client = client_with(shared_dir, **({} if token is None else {"ADMIN_TOKEN": token}))
