@@ -142,13 +142,16 @@ class FeedbackStore:
                 return 0
             # By label, too: an index holds both, and the table itself would be read with all its pictures.
             newer = select(func.count()).where(feedback.c.label.in_(LABELS), feedback.c.number > through)
+            count = int(connection.scalar(newer) or 0)
+            if through == 0:  # nothing was looked at, so that nothing can be worth another look
+                return count
             vouched = select(func.count(func.distinct(feedback.c.id))).where(
                 feedback.c.id == actions.c.feedback_id,
                 feedback.c.number <= through,
                 actions.c.number > actions_through,
                 actions.c.kind.in_(LABEL_ACTIONS),
             )
-            return int(connection.scalar(newer) or 0) + int(connection.scalar(vouched) or 0)
+            return count + int(connection.scalar(vouched) or 0)
 
     def requests(self, retrains_through: int, rollbacks_through: int) -> list[Request]:
         """Give what was asked of the trainer after these actions, in order."""
