@@ -146,13 +146,24 @@ def test_between_two_pieces_drawings_come_and_go_and_no_connection_is_held(clien
         pieces = iter(answer.response)
         seen = [next(pieces)]
         assert connections(app) == 0
-        for gone in ids[2:4]:
+        for gone in ids[2:5]:
             client.delete(f"/training/feedback/{gone}")
         client.post(f"/training/feedback/{ids[5]}/correct", json={"label": 7})
         add(app, 2)  # they are not of the moment at which it began
         seen += pieces
     lines = [json.loads(line) for line in b"".join(seen).splitlines()]
-    assert [(line["id"], line["label"]) for line in lines] == [(ids[0], 1), (ids[1], 1), (ids[4], 1), (ids[5], 7)]
+    assert [(line["id"], line["label"]) for line in lines] == [(ids[0], 1), (ids[1], 1), (ids[5], 7)]
+
+
+def test_it_ends_although_the_last_drawings_are_deleted_meanwhile(client, app, monkeypatch):
+    monkeypatch.setattr(export, "ROWS_A_PIECE", 2)
+    ids = add(app, 4)
+    with client.get(PATH) as answer:
+        pieces = iter(answer.response)
+        seen = next(pieces)
+        for gone in ids[2:]:
+            client.delete(f"/training/feedback/{gone}")
+        assert [json.loads(line)["id"] for line in b"".join([seen, *pieces]).splitlines()] == ids[:2]
 
 
 def test_no_more_than_a_few_pictures_are_in_memory_at_once(client, app, monkeypatch):
