@@ -103,13 +103,19 @@ class FeedbackStore:
     def rows(self) -> Generator[tuple[int, np.ndarray], None, None]:
         """Yield every label with its pixels uint8 (784,), oldest first, without holding them all in memory.
 
-        Holds a connection from the first row until it is exhausted or closed. Raises StoreError if the store cannot
-        be read.
+        Holds a connection only while it fetches some: a slow reader must not keep the store from tidying up behind its
+        writers. Raises StoreError if the store cannot be read.
         """
-        query = select(Feedback.label, Feedback.pixels).order_by(Feedback.number)
-        with self.session() as session:
-            for label, pixels in session.execute(query, execution_options={"yield_per": ROWS_A_FETCH}):
-                yield label, np.frombuffer(pixels, dtype=np.uint8)
+        query = select(Feedback.number, Feedback.label, Feedback.pixels).order_by(Feedback.number).limit(ROWS_A_FETCH)
+        number = 0
+        while True:
+            with self.session() as session:
+                fetched = session.execute(query.where(Feedback.number > number)).all()
+            if not fetched:
+                return
+            for row in fetched:
+                yield row.label, np.frombuffer(row.pixels, dtype=np.uint8)
+            number = fetched[-1].number
 
     @contextmanager
     def session(self) -> Iterator[Session]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import DIGIT_STROKES, data_url, draw, encode
-from digit_ui import create_app
+from digit_ui import create_app, database
 from digit_ui.database import Feedback, FeedbackStore
 from digit_ui.settings import Settings
 from sqlalchemy import URL, create_engine, text
@@ -139,7 +139,7 @@ def test_a_store_that_cannot_be_written_answers_503_and_predictions_go_on(shared
 WRITER = """
 import sys
 from conftest import DIGIT_STROKES
-from digit_ui import create_app
+from digit_ui import create_app, database
 client = create_app().test_client()
 while True:
     answer = client.post("/feedback", json={"strokes": DIGIT_STROKES[6], "label": 6})
@@ -165,6 +165,18 @@ def test_a_look_at_the_csv_without_reading_it_holds_no_connection(client, app):
         with client.head("/feedback.csv") as answer:
             assert answer.status_code == 200
     assert app.extensions["feedback"]._open().pool.checkedout() == 0
+
+
+def test_a_slow_reader_of_the_csv_holds_no_connection_and_misses_nothing(client, app, monkeypatch):
+    monkeypatch.setattr(database, "ROWS_A_FETCH", 2)
+    for digit in (3, 1, 8, 4, 7):
+        client.post("/feedback", json={"strokes": DIGIT_STROKES[digit], "label": digit})
+    labels = []
+    with client.get("/feedback.csv") as answer:
+        for line in answer.response:
+            labels.append(line.split(b",")[0])
+            assert app.extensions["feedback"]._open().pool.checkedout() == 0
+    assert labels == [b"label", b"3", b"1", b"8", b"4", b"7"]
 
 
 def test_a_database_without_its_driver_answers_503(shared_dir):
