@@ -86,7 +86,7 @@ bench: .venv/ui/.ready ## Measure the server: start, memory, model time
 report: .venv/algo/.ready ## Bring the tables and charts of benchmarks/README.md up to date with benchmarks/results/
 	.venv/algo/bin/python benchmarks/report.py
 
-bench-reading: .venv/algo/.ready ## Measure how the training CSV is read (DATA=folder)
+bench-reading: .venv/algo/.ready ## Measure how the training CSV is read, first and later, and how that grows with rows (DATA=folder)
 	.venv/algo/bin/python benchmarks/reading.py "$${DATA:-shared}"
 
 bench-steps: .venv/algo/.ready ## Measure how long an epoch takes against plain `fit`
