@@ -1,18 +1,26 @@
 """How the server runs; `gunicorn --help` names each setting, GUNICORN_CMD_ARGS overrides any."""
 
 import os
+import runpy
 import secrets
 from pathlib import Path
 
+# Run as files: imported, they would bring the whole application into the process that only watches the workers.
+PACKAGE = Path(__file__).resolve().parent / "digit_ui"
+capacity = runpy.run_path(str(PACKAGE / "capacity.py"))["Capacity"].from_environment()
+
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '5000'}"
 wsgi_app = "digit_ui.wsgi:app"
-worker_class = "gthread"
-workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
-threads = int(os.environ.get("THREADS") or 8)
+worker_class = runpy.run_path(str(PACKAGE / "worker.py"))["LingeringWorker"]
+workers = capacity.workers
+threads = capacity.threads + capacity.max_waiting
 timeout = 60
 graceful_timeout = 5
 control_socket_disable = True  # a socket that nothing here talks to
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 # the heartbeat must not wait for a disk
+
+# The threads of a numerical library wait for work by running, on cores that other requests need.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Here, before there are workers: they must all know the same one.
 made_token = None if os.environ.get("ADMIN_TOKEN", "").strip() else secrets.token_urlsafe(24)
@@ -30,7 +38,7 @@ def when_ready(server) -> None:  # noqa: ANN001 # gunicorn's own type
 
 
 def post_worker_init(worker) -> None:  # noqa: ANN001 # gunicorn's own type
-    """Leave half of the threads for short answers, and end the event streams when this worker is told to stop."""
+    """Leave threads for short answers, and end the event streams when this worker is told to stop."""
     streams = worker.wsgi.extensions["streams"]
-    streams.places = worker.cfg.threads // 2
+    streams.places = capacity.threads // 2
     streams.is_serving = lambda: worker.alive

@@ -10,6 +10,7 @@ from digit_ui.serving import ModelInService
 from digit_ui.settings import Settings
 from digit_ui.streams import Streams
 from digit_ui.training_state import TrainingState
+from digit_ui.turns import Turns
 from digit_ui.versions import Versions
 
 SECURITY_HEADERS = {
@@ -36,6 +37,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         "export": Export(store),
         "training": TrainingState(settings.shared_dir, model, versions, gallery),
         "streams": Streams(),
+        "turns": Turns(settings.capacity.at_once, settings.capacity.max_waiting, settings.capacity.max_wait_s),
     }
     problems.init_app(app)
     i18n.init_app(app)

@@ -1,25 +1,18 @@
-"""The network in service: OpenVINO on the CPU, safe to call from several threads."""
+"""The network in service: what it makes of pictures, and whether it is the one that was trained."""
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import openvino
 
 from digit_ui.artefacts import Artefact, ArtefactError
 from digit_ui.manifest import Probe
+from digit_ui.network import INPUT_SHAPE, Network
 
 # A user's own pair has no probe; a softmax over any picture must still be one.
 SUM_TOLERANCE = 1e-3
 # For a model that brings no test of its own: below it the network prefers no digit to all the others together.
 MIN_CONFIDENCE = 0.5
-COMPILE_OPTIONS = {
-    "PERFORMANCE_HINT": "LATENCY",
-    # Left to itself OpenVINO takes bfloat16 or float16 where the processor has it, and the probe then tells another
-    # network from the one that was trained.
-    "INFERENCE_PRECISION_HINT": "f32",
-}
 
 
 @dataclass(frozen=True)
@@ -42,8 +35,8 @@ class Classifier:
         self.version = artefact.version
         self.origin = artefact.origin
         self.artefact = artefact
-        self._model = _Compiled(folder / "model.xml")
-        self._layers = _Compiled(folder / "layers.xml") if (folder / "layers.xml").exists() else None
+        self._model = Network(folder / "model.xml")
+        self._layers = Network(folder / "layers.xml") if (folder / "layers.xml").exists() else None
         self._divisor = np.float32(artefact.contract.divisor)
         self._digit_test = artefact.digit_test
         if artefact.digit_test is not None:
@@ -76,11 +69,11 @@ class Classifier:
         return {name: maps[0] for name, maps in self._layers(self._scaled(pixels[np.newaxis])).items()}
 
     def _scaled(self, pixels: np.ndarray) -> np.ndarray:
-        scaled: np.ndarray = (pixels.astype(np.float32) / self._divisor).reshape(-1, 28, 28, 1)
+        scaled: np.ndarray = (pixels.astype(np.float32) / self._divisor).reshape(-1, *INPUT_SHAPE)
         return scaled
 
     def _check_weights(self, version: str) -> None:
-        embedding = self._model(np.zeros((1, 28, 28, 1), dtype=np.float32)).get("embedding")
+        embedding = self._model(np.zeros((1, *INPUT_SHAPE), dtype=np.float32)).get("embedding")
         size = 0 if embedding is None else embedding.shape[1]
         if len(self._weights) != size:
             raise ArtefactError(
@@ -112,22 +105,3 @@ class Classifier:
         in_range = np.isfinite(answers).all() and answers.min() >= 0
         if not in_range or np.abs(answers.sum(axis=1) - 1).max() > SUM_TOLERANCE:
             raise ArtefactError(f"model {version}: its outputs are no probabilities; end the network with softmax")
-
-
-class _Compiled:
-    """An OpenVINO model with named outputs. Raises ArtefactError if it cannot be loaded."""
-
-    def __init__(self, xml: Path) -> None:
-        try:
-            self.compiled = openvino.Core().compile_model(xml, "CPU", COMPILE_OPTIONS)
-        except RuntimeError as error:
-            raise ArtefactError(f"{xml}: OpenVINO cannot load it ({str(error).splitlines()[0]})") from error
-        self._names = [output.any_name for output in self.compiled.outputs]
-        self._local = threading.local()
-
-    def __call__(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        request = getattr(self._local, "request", None)
-        if request is None:  # a request holds its own buffers, so each thread has one
-            request = self._local.request = self.compiled.create_infer_request()
-        outputs = request.infer([x], share_inputs=True)
-        return {name: outputs[index].copy() for index, name in enumerate(self._names)}

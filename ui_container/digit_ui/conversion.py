@@ -13,7 +13,7 @@ from pathlib import Path
 from digit_ui.artefacts import Artefact, ArtefactError, TransientError, pair_digest
 
 # Part of the cache's key: raised when pair_reader.py writes another form, so that an old one is never read.
-FORM = 2
+FORM = 3
 TIMEOUT_S = 120
 KEPT_FORMS = 10
 

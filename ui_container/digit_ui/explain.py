@@ -19,9 +19,12 @@ bp = Blueprint("explain", __name__)
 @bp.post("/explain")
 def explain() -> Response:
     """Answer with grey pictures (base64 of their rows, ink bright) and with the evidence for the best digit."""
-    steps = steps_to_network_input(read_ink(*read_fields(request, DrawingBody)))
+    fields = read_fields(request, DrawingBody)
     classifier = current_app.extensions["model"].get()
-    evidence = weigh(classifier, steps.centred)
+    with current_app.extensions["turns"].turn():
+        steps = steps_to_network_input(read_ink(*fields))
+        evidence = weigh(classifier, steps.centred)
+        layers = classifier.layers(steps.centred)
     return jsonify(
         {
             "digit": evidence.digit,
@@ -35,7 +38,7 @@ def explain() -> Response:
             },
             "layers": [
                 {"name": name, "maps": [_picture(_stretched(maps[..., index])) for index in range(maps.shape[-1])]}
-                for name, maps in classifier.layers(steps.centred).items()
+                for name, maps in layers.items()
             ],
             "evidence": {
                 "ink": _rounded(evidence.of_ink),

@@ -34,7 +34,8 @@ class FeedbackBody(DrawingBody):
 def give() -> tuple[Response, int]:
     """Store a drawing with its label; 201 means that it survives a power cut."""
     body, picture = read_fields(request, FeedbackBody)
-    drawing = read_drawing(body, picture)
+    with current_app.extensions["turns"].turn():
+        drawing = read_drawing(body, picture)
     feedback = Feedback(
         label=body.label,
         digit=body.digit,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from digit_ui.keras2 import from_keras2
+from digit_ui.layout import carry_turns_forward
 
 INPUT_SHAPE = (28, 28, 1)
 OUTPUTS = 10
@@ -102,12 +103,11 @@ def _trace(model: Any, outputs: dict[str, Any]) -> Any:  # noqa: ANN401 # Keras 
 
     pictures = opset16.parameter(openvino.PartialShape([-1, *INPUT_SHAPE]), openvino.Type.f32, name="pictures")
     traced = keras.Model(model.inputs, outputs)(OpenVINOKerasTensor(pictures.output(0)), training=False)
-    results = []
-    for name, tensor in traced.items():
-        result = opset16.result(tensor.output)
+    recorded = openvino.Model([opset16.result(tensor.output) for tensor in traced.values()], [pictures])
+    carry_turns_forward(recorded)
+    for name, result in zip(traced, recorded.get_results(), strict=True):
         result.output(0).tensor.set_names({name})
-        results.append(result)
-    return openvino.Model(results, [pictures])
+    return recorded
 
 
 def _refuse_code(node: object) -> None:

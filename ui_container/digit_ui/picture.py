@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 from PIL import ExifTags, Image, ImageDraw, UnidentifiedImageError
 
+from digit_ui.paper import ink_on_paper
 from digit_ui.problems import Problem
 
 MIN_SIDE_PX = 8
@@ -18,14 +19,6 @@ FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg"}
 STROKE_BOX_PX = 160
 # MNIST's pens are about an eighth of the digit's longer side wide.
 STROKE_WIDTH_PX = 20
-RIM_PX = 1
-PAPER_ROUNDS = 3
-# Grey values by which paper differs from a plane: a shadow's bend, a scanner's grain.
-PAPER_NOISE = 24
-MAD_TO_DEVIATION = 1.4826  # from the median of the absolute differences, which a little ink on the rim does not move
-GRAIN_DEVIATIONS = 3
-# A normal grain's strongest pixel in a canvas of 280 x 280 lies about 4.5 deviations out.
-BLANK_DEVIATIONS = 5.5
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -52,7 +45,7 @@ def media_type_of(data: bytes) -> str:
 
 
 def ink_of_picture(data: bytes) -> np.ndarray:
-    """Decode a PNG or JPEG to ink: float32 (height, width), 0 is paper, 255 the strongest contrast possible.
+    """Decode a PNG or JPEG to ink: uint8 or float32 (height, width), 0 is paper, 255 the strongest contrast possible.
 
     Raises Problem 400 if the bytes cannot be decoded, 415 for another format, 422 for a size outside 8 to 4096 px.
     """
@@ -69,8 +62,7 @@ def ink_of_picture(data: bytes) -> np.ndarray:
         raise Problem(400, "undecodable_image", f"the picture cannot be decoded ({error}); is it cut off?") from error
     if coverage is not None:
         grey = _flatten(grey, coverage)
-    paper, grain = _paper(grey)
-    return _above_grain(np.clip(_towards_ink(grey - paper), 0, None), grain)
+    return ink_on_paper(grey)
 
 
 def ink_of_strokes(strokes: Strokes) -> np.ndarray:
@@ -133,16 +125,15 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _grey_and_coverage(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Split into luminance and, where the picture has transparency, how opaque each pixel is (0 to 1)."""
+    """Split into luminance, uint8 or float32, and how opaque each pixel is (0 to 1), where any is not."""
     if image.mode == "F" or image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
         return np.asarray(image, dtype=np.float32) / 257, None
     if "A" in image.getbands() or "transparency" in image.info:
-        luminance_alpha = np.asarray(image.convert("RGBA").convert("LA"), dtype=np.float32)
-        coverage = luminance_alpha[..., 1] / 255
-        if coverage.min() < 1:
-            return luminance_alpha[..., 0], coverage
-        return luminance_alpha[..., 0], None
-    return np.asarray(image.convert("L"), dtype=np.float32), None
+        image = image.convert("RGBA")
+        alpha = np.asarray(image.getchannel("A"))
+        grey = np.asarray(image.convert("L"))
+        return grey, None if alpha.min() == 255 else alpha.astype(np.float32) / 255
+    return np.asarray(image.convert("L")), None
 
 
 def _flatten(grey: np.ndarray, coverage: np.ndarray) -> np.ndarray:
@@ -152,40 +143,3 @@ def _flatten(grey: np.ndarray, coverage: np.ndarray) -> np.ndarray:
     paper = 0.0 if ink > 127 else 255.0
     flat: np.ndarray = grey * coverage + paper * (1 - coverage)
     return flat
-
-
-def _paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
-    """Take the paper's grey from the picture's rim, where people rarely draw.
-
-    Returns it as a plane, for a lamp stands at one side, and the paper's grain, a standard deviation.
-    """
-    height, width = grey.shape
-    rows, columns = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    rim = np.ones(grey.shape, dtype=bool)
-    rim[RIM_PX:-RIM_PX, RIM_PX:-RIM_PX] = False
-    grey_of_rim = grey[rim]
-    design = np.stack([np.ones(grey_of_rim.size), *(np.broadcast_to(a, grey.shape)[rim] for a in (rows, columns))], 1)
-    typical = np.median(grey_of_rim)
-    plane = np.array([typical, 0.0, 0.0])
-    # Ink that reaches the rim is no paper: first what is far from the rim's median, then what is far from the plane.
-    for _ in range(PAPER_ROUNDS):
-        distance = np.abs(grey_of_rim - design @ plane)
-        on_paper = distance <= max(PAPER_NOISE, 2 * float(np.median(distance)))
-        plane, *_ = np.linalg.lstsq(design[on_paper], grey_of_rim[on_paper], rcond=None)
-    paper: np.ndarray = (plane[0] + plane[1] * rows + plane[2] * columns).astype(np.float32)
-    grain = MAD_TO_DEVIATION * float(np.median(np.abs(grey_of_rim - design @ plane)))
-    return paper, min(grain, PAPER_NOISE)  # a coarser rim is a pattern, a frame or ink, and no measure of grain
-
-
-def _above_grain(ink: np.ndarray, grain: float) -> np.ndarray:
-    """Take away what the paper's grain alone would make; all, if even the strongest ink is no more than that."""
-    above: np.ndarray = np.where((ink < GRAIN_DEVIATIONS * grain) | (ink.max() < BLANK_DEVIATIONS * grain), 0, ink)
-    return above
-
-
-def _towards_ink(contrast: np.ndarray) -> np.ndarray:
-    """Sign the contrast so that ink is positive, whichever of ink and paper is brighter."""
-    brighter = np.square(np.clip(contrast, 0, None)).sum()
-    darker = np.square(np.clip(contrast, None, 0)).sum()
-    signed: np.ndarray = contrast if brighter > darker else -contrast
-    return signed

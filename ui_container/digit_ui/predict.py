@@ -11,9 +11,11 @@ bp = Blueprint("predict", __name__)
 @bp.post("/predict")
 def predict() -> Response:
     """Answer with the digit; `?input=1` adds the 28 x 28 picture (0-255) that the network saw."""
-    drawing = read_drawing(*read_fields(request, DrawingBody))
+    fields = read_fields(request, DrawingBody)  # before the turn, which a slow client must not hold up
     classifier = current_app.extensions["model"].get()
-    readings = classifier.read(drawing.pixels[np.newaxis])
+    with current_app.extensions["turns"].turn():
+        drawing = read_drawing(*fields)
+        readings = classifier.read(drawing.pixels[np.newaxis])
     probabilities = readings.probabilities[0]
     digit = int(probabilities.argmax())
     answer = {

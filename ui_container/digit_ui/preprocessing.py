@@ -40,23 +40,32 @@ class Steps:
 def to_network_input(ink: np.ndarray) -> np.ndarray:
     """Crop to the ink, fit it into 20 x 20 keeping its aspect, and place it by centre of mass in 28 x 28.
 
-    ink: float32 (height, width), 0 is paper, any positive scale up to 255. Returns uint8 (28, 28), ink bright.
+    ink: uint8 or float32 (height, width), 0 is paper, any positive scale up to 255. Returns uint8 (28, 28), ink bright.
     Raises Problem 422 "nothing is drawn" if there is no ink.
     Source: the description of MNIST by LeCun, Cortes and Burges.
     """
-    return steps_to_network_input(ink).centred
+    return _centre(_fit(_crop(_clean(ink[_extent(ink)]))))
 
 
 def steps_to_network_input(ink: np.ndarray) -> Steps:
     """Do what `to_network_input` does and keep every step of it. Raises the same Problem."""
-    strongest = float(ink.max())
+    extent = _extent(ink)
+    whole = np.zeros(ink.shape, dtype=np.float32)
+    whole[extent] = _clean(ink[extent])
+    cropped = _crop(whole)
+    fitted = _fit(cropped)
+    return Steps(whole, cropped, fitted, _centre(fitted))
+
+
+def _clean(ink: np.ndarray) -> np.ndarray:
+    """Remove what is faint and what is no part of the drawing; the strongest ink becomes 1."""
+    strongest = float(ink.max(initial=0))
     if strongest < MIN_CONTRAST:
         raise Problem(422, "nothing_drawn", "nothing is drawn")
+    ink = ink.astype(np.float32)
     cleaned = _without_specks(np.where(ink < CROP_SHARE * strongest, 0, ink))
-    cleaned = cleaned / cleaned.max()
-    cropped = _crop(cleaned)
-    fitted = _fit(cropped)
-    return Steps(cleaned, cropped, fitted, _centre(fitted))
+    of_one: np.ndarray = cleaned / cleaned.max()
+    return of_one
 
 
 def _without_specks(ink: np.ndarray) -> np.ndarray:
@@ -84,8 +93,15 @@ def _without_specks(ink: np.ndarray) -> np.ndarray:
 
 
 def _crop(ink: np.ndarray) -> np.ndarray:
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return ink[_extent(ink)]
+
+
+def _extent(ink: np.ndarray) -> tuple[slice, slice]:
+    """Give the rows and the columns that hold all ink. What follows costs as much as it has pixels."""
+    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return slice(0), slice(0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _fit(ink: np.ndarray) -> np.ndarray:
@@ -94,7 +110,7 @@ def _fit(ink: np.ndarray) -> np.ndarray:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if size == (width, height):
         return ink
-    fitted = np.asarray(Image.fromarray(ink.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
+    fitted = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BICUBIC))
     # A thin line loses strength when it is averaged down; MNIST's lines are saturated at their core.
     saturated: np.ndarray = np.clip(fitted / fitted.max(), 0, 1)
     return saturated

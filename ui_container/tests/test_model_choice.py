@@ -97,8 +97,9 @@ def test_networks_of_other_forms_answer_and_are_explained_as_far_as_they_can_be(
 def test_the_network_is_computed_in_single_precision_whatever_the_processor_offers(tmp_path, cache_dir):
     for name in ("model.json", "model.h5"):
         shutil.copy(PRETRAINED / name, (tmp_path / name))
-    precision = load(tmp_path, cache_dir)._model.compiled.get_property("INFERENCE_PRECISION_HINT")
-    assert precision == openvino.Type.f32
+    network = load(tmp_path, cache_dir)._model
+    for compiled in (network.for_one, network.for_many):
+        assert compiled.get_property("INFERENCE_PRECISION_HINT") == openvino.Type.f32
 
 
 def test_published_comes_before_own_pair_before_shipped(model, shared_dir):

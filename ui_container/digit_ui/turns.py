@@ -1,0 +1,76 @@
+"""Whose turn it is to have a drawing read: as many at once as there are cores, the others in a queue that ends."""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from digit_ui.problems import Problem
+
+RETRY_AFTER_S = 1
+
+
+class Turns:
+    """Lets `at_once` threads work and `max_waiting` others wait for them, first come, first served.
+
+    More than the cores can do at once makes nobody's answer come sooner, and everybody's later.
+    """
+
+    def __init__(self, at_once: int, max_waiting: int, max_wait_s: float) -> None:
+        self.at_once = at_once
+        self.max_waiting = max_waiting
+        self.max_wait_s = max_wait_s
+        self._working = 0
+        self._waiting: deque[threading.Event] = deque()
+        self._changing = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        """Count those who wait."""
+        return len(self._waiting)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn and keep it. Raises Problem 503 if too many wait already, or if it does not come in time."""
+        self._take()
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    def _take(self) -> None:
+        with self._changing:
+            if self._working < self.at_once:
+                self._working += 1
+                return
+            if len(self._waiting) >= self.max_waiting:
+                raise Problem(
+                    503,
+                    "too_busy",
+                    f"{self.max_waiting} others are waiting already; ask again in a moment",
+                    RETRY_AFTER_S,
+                )
+            called = threading.Event()
+            self._waiting.append(called)
+        if not called.wait(self.max_wait_s):
+            self._give_up(called)
+
+    def _give_up(self, called: threading.Event) -> None:
+        with self._changing:
+            if called.is_set():  # just now, after all
+                return
+            self._waiting.remove(called)
+        raise Problem(
+            503,
+            "too_busy",
+            f"the server did not get to this drawing within {self.max_wait_s:g} s; ask again in a moment",
+            RETRY_AFTER_S,
+        )
+
+    def _pass_on(self) -> None:
+        """Give the turn to who has waited longest, so that nobody who comes now can be faster."""
+        with self._changing:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._working -= 1
