@@ -1,8 +1,11 @@
 """The user interface: a page to draw on, the service that reads the drawing, and the store of what was meant."""
 
+from functools import partial
+
 from flask import Flask, Response
 
-from digit_ui import explain, feedback, health, i18n, page, predict, problems, training
+from digit_ui import assets, compression, explain, feedback, health, i18n, page, predict, problems, training
+from digit_ui.assets import Assets
 from digit_ui.database import FeedbackStore
 from digit_ui.export import Export
 from digit_ui.gallery import Gallery
@@ -13,8 +16,11 @@ from digit_ui.training_state import TrainingState
 from digit_ui.turns import Turns
 from digit_ui.versions import Versions
 
+# {style}: the hash of the one style sheet that the pages carry in themselves.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; style-src 'self' '{style}'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
 SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -23,12 +29,14 @@ SECURITY_HEADERS = {
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the application. No model is read and no database opened until `watch()` or a request asks for it."""
     settings = settings or Settings.from_environment()
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
     model, store = ModelInService(settings), FeedbackStore(settings.database_url)
     versions, gallery = Versions(settings.shared_dir, settings.pretrained_dir), Gallery(store)
+    loaded = Assets.read()
     app.extensions |= {
+        "assets": loaded,
         "settings": settings,
         "model": model,
         "feedback": store,
@@ -41,13 +49,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     }
     problems.init_app(app)
     i18n.init_app(app)
-    for module in (page, predict, explain, feedback, training, health):
+    compression.init_app(app)
+    for module in (assets, page, predict, explain, feedback, training, health):
         app.register_blueprint(module.bp)
-    app.after_request(_secure)
+    policy = CONTENT_SECURITY_POLICY.format(style=loaded.hash_of("page.css"))
+    app.after_request(partial(_secure, {"Content-Security-Policy": policy, **SECURITY_HEADERS}))
     return app
 
 
-def _secure(response: Response) -> Response:
-    for name, value in SECURITY_HEADERS.items():
+def _secure(headers: dict[str, str], response: Response) -> Response:
+    for name, value in headers.items():
         response.headers.setdefault(name, value)
     return response

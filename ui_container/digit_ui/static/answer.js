@@ -37,30 +37,33 @@ export function percent(share) {
 
 /**
  * Show the probabilities as a bar for each digit.
- * @param {HTMLElement} list
+ * @param {HTMLElement} list empty, or what this made of it before: then the bars move
+ * @param {{probabilities: number[], digit: number | null}} answer
+ * @param {string} sentence what a bar says to who cannot see it
  */
 export function showBars(list, { probabilities, digit }, sentence) {
-  list.replaceChildren(
-    ...probabilities.map((share, index) => {
-      const row = document.createElement("li");
-      const name = document.createElement("span");
-      const track = document.createElement("div");
-      const bar = document.createElement("div");
-      const value = document.createElement("span");
-      row.classList.toggle("best", index === digit);
-      name.textContent = index;
-      track.className = "track";
-      bar.style.width = `${share * 100}%`;
-      value.textContent = `${percent(share)} %`;
-      const spoken = document.createElement("span");
-      spoken.className = "spoken";
-      spoken.textContent = fill(sentence, { digit: index, percent: percent(share) });
-      for (const part of [name, track, value]) part.setAttribute("aria-hidden", "true");
-      track.append(bar);
-      row.append(spoken, name, track, value);
-      return row;
-    }),
-  );
+  if (!list.children.length) list.append(...probabilities.map((_, index) => makeBar(index)));
+  probabilities.forEach((share, index) => {
+    const row = list.children[index];
+    const [spoken, , track, value] = row.children;
+    row.classList.toggle("best", index === digit);
+    spoken.textContent = fill(sentence, { digit: index, percent: percent(share) });
+    track.firstChild.style.width = `${share * 100}%`;
+    value.textContent = `${percent(share)} %`;
+  });
+}
+
+function makeBar(digit) {
+  const row = document.createElement("li");
+  const [spoken, name, value] = ["span", "span", "span"].map((kind) => document.createElement(kind));
+  const track = document.createElement("div");
+  spoken.className = "spoken";
+  name.textContent = digit;
+  track.className = "track";
+  track.append(document.createElement("div"));
+  for (const part of [name, track, value]) part.setAttribute("aria-hidden", "true");
+  row.append(spoken, name, track, value);
+  return row;
 }
 
 /**

@@ -6,14 +6,19 @@ const LINE_UNITS = 16;
 
 /**
  * Let people draw in `canvas` with a mouse, a finger or a pen.
+ *
+ * The canvas then has two more events: "ink", when the drawing has grown, and "change", when a stroke has ended or
+ * something was taken away.
  * @param {HTMLCanvasElement} canvas
- * @param {{strokes?: import("./strokes.js").Stroke[], onBegin?: () => void, onChange?: () => void}} options
+ * @param {import("./strokes.js").Stroke[]} [strokes] what is drawn already
  */
-export function mountPad(canvas, { strokes = [], onBegin = () => {}, onChange = () => {} } = {}) {
+export function mountPad(canvas, strokes = []) {
   const context = canvas.getContext("2d");
   let current = null;
   let pointer = null;
+  let changes = 0;
 
+  /** Draw everything anew, and leave the pen as a stroke in progress needs it. */
   function render() {
     const scale = canvas.width / PAD_UNITS;
     const style = getComputedStyle(canvas);
@@ -23,7 +28,7 @@ export function mountPad(canvas, { strokes = [], onBegin = () => {}, onChange = 
     context.strokeStyle = style.color;
     context.lineWidth = LINE_UNITS;
     context.lineCap = context.lineJoin = "round";
-    for (const stroke of strokes) drawStroke(context, stroke);
+    for (const stroke of strokes) drawPath(context, stroke);
   }
 
   function resize() {
@@ -41,18 +46,31 @@ export function mountPad(canvas, { strokes = [], onBegin = () => {}, onChange = 
       width: canvas.clientWidth,
       height: canvas.clientHeight,
     };
+    const before = current.length;
     // A fast pen reports several places a frame; the browser keeps them in the coalesced events.
     const events = event.getCoalescedEvents?.() ?? [];
     for (const { clientX, clientY } of events.length ? events : [event]) {
       addPoint(current, toUnits(box, clientX, clientY));
     }
-    render();
+    if (current.length === before) return;
+    // Only what is new, from where the ink ends: however long the drawing, the pen is not kept waiting.
+    drawPath(context, current.slice(Math.max(0, before - 1)));
+    changes += 1;
+    canvas.dispatchEvent(new Event("ink"));
   }
 
   function end(event) {
     if (event.pointerId !== pointer) return;
     pointer = current = null;
-    onChange();
+    render(); // piece by piece the edges came out a shade darker here and there
+    canvas.dispatchEvent(new Event("change"));
+  }
+
+  function takeAway(left) {
+    strokes = left;
+    render();
+    changes += 1;
+    canvas.dispatchEvent(new Event("change"));
   }
 
   canvas.addEventListener("pointerdown", (event) => {
@@ -61,7 +79,6 @@ export function mountPad(canvas, { strokes = [], onBegin = () => {}, onChange = 
     event.preventDefault();
     pointer = event.pointerId;
     canvas.setPointerCapture(pointer);
-    onBegin();
     current = [];
     strokes.push(current);
     extend(event);
@@ -83,25 +100,22 @@ export function mountPad(canvas, { strokes = [], onBegin = () => {}, onChange = 
   return {
     strokes: () => strokes,
     isEmpty: () => strokes.length === 0,
+    /** Count the changes, so that who waits for an answer can tell whether it is still one to this drawing. */
+    changes: () => changes,
     /** Take the last stroke away; false if there is none, or while one is being drawn. */
     undo() {
       if (pointer !== null || strokes.length === 0) return false;
-      strokes.pop();
-      render();
-      onChange();
+      takeAway(strokes.slice(0, -1));
       return true;
     },
     clear() {
-      strokes = [];
       pointer = current = null;
-      render();
-      onChange();
+      takeAway([]);
     },
   };
 }
 
-function drawStroke(context, stroke) {
-  const [[x, y], ...rest] = stroke;
+function drawPath(context, [[x, y], ...rest]) {
   context.beginPath();
   context.moveTo(x, y);
   for (const point of rest) context.lineTo(...point);

@@ -1,0 +1,134 @@
+/** What the drawing is read as: when somebody asks or, if they switch that on, while they draw. */
+
+import { fill, sentenceFor, showBars, showSeen } from "./answer.js";
+import { predict } from "./api.js";
+import { followDrawing } from "./reader.js";
+import { describe, waitingFor } from "./waiting.js";
+import { mountWhy } from "./why-section.js";
+
+const KEPT = "live";
+const NOTHING = { digit: null, probabilities: Array(10).fill(0), input: Array(28).fill(Array(28).fill(0)) };
+
+const byId = (id) => document.getElementById(id);
+
+/**
+ * @param {ReturnType<typeof import("./pad.js").mountPad>} pad
+ * @param {Record<string, string | string[]>} messages
+ */
+export function mountReading(pad, messages) {
+  const [canvas, predictButton, live] = ["pad", "predict", "live"].map(byId);
+  const [place, sentence, spoken, details] = ["answer", "sentence", "spoken", "details"].map(byId);
+  const why = mountWhy(pad, messages, () => predictButton.click());
+  let answer = null; // to the drawing as it is now
+  let followed = 0; // the pad's changes that the reader knows of
+
+  const reader = followDrawing({
+    ask: () => predict(pad.strokes()),
+    onAnswer(received, isNewest) {
+      sentence.textContent = show(received);
+      answer = isNewest ? received : null;
+    },
+    onError(error) {
+      sentence.textContent = describe(error, messages);
+      showNothing();
+    },
+    onRest() {
+      spoken.textContent = sentence.textContent;
+      if (answer) why.offer(answer);
+    },
+  });
+
+  predictButton.addEventListener("click", () => waitingFor(predictButton, say, messages, messages.reading, read));
+  canvas.addEventListener("ink", () => {
+    if (live.checked) follow();
+  });
+  canvas.addEventListener("change", () => {
+    if (!live.checked) return forget();
+    if (pad.changes() === followed) return; // a stroke has ended, and its ink was followed
+    reader.stop(); // what it asks about is gone
+    if (pad.isEmpty()) forget();
+    else follow();
+  });
+  live.addEventListener("change", () => {
+    rememberSwitch(live.checked);
+    switchOver();
+  });
+  live.checked = rememberedSwitch();
+  switchOver();
+
+  async function read() {
+    reader.stop();
+    if (pad.isEmpty()) return messages.nothingDrawn;
+    const asked = pad.changes();
+    const received = await predict(pad.strokes());
+    if (asked !== pad.changes()) return undefined; // an answer to an earlier drawing
+    answer = received;
+    why.offer(answer);
+    return show(answer);
+  }
+
+  function follow() {
+    followed = pad.changes();
+    answer = null;
+    spoken.textContent = "";
+    why.withdraw();
+    reader.changed();
+  }
+
+  function switchOver() {
+    // Who listens is not told of every guess: `spoken` says the answer once the pen rests.
+    sentence.setAttribute("aria-live", live.checked ? "off" : "polite");
+    place.classList.toggle("live", live.checked);
+    if (!live.checked) reader.stop();
+    if (!answer) forget();
+    if (live.checked && !answer && !pad.isEmpty()) follow();
+  }
+
+  function say(words) {
+    sentence.textContent = words;
+    if (live.checked) spoken.textContent = words;
+  }
+
+  function show(received) {
+    showBars(byId("bars"), received, messages.bar);
+    showSeen(byId("seen"), received.input);
+    byId("version").textContent = fill(messages.version, { version: received.model_version });
+    details.hidden = false;
+    details.removeAttribute("aria-hidden");
+    return sentenceFor(received, messages);
+  }
+
+  /** While one draws the answer keeps its place, so that nothing moves. */
+  function showNothing() {
+    details.hidden = !live.checked;
+    details.setAttribute("aria-hidden", "true");
+    showBars(byId("bars"), NOTHING, messages.bar);
+    showSeen(byId("seen"), NOTHING.input);
+    byId("version").textContent = "";
+  }
+
+  function forget() {
+    answer = null;
+    sentence.textContent = spoken.textContent = "";
+    showNothing();
+    why.withdraw();
+  }
+
+  return { answer: () => answer };
+}
+
+function rememberedSwitch() {
+  try {
+    return localStorage.getItem(KEPT) === "on";
+  } catch {
+    return false; // this browser lets the page keep nothing
+  }
+}
+
+function rememberSwitch(isOn) {
+  try {
+    localStorage.setItem(KEPT, isOn ? "on" : "off");
+  } catch {
+    // as above: the switch holds until the page is left
+  }
+}
