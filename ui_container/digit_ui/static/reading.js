@@ -17,7 +17,7 @@ const byId = (id) => document.getElementById(id);
  */
 export function mountReading(pad, messages) {
   const [canvas, predictButton, live] = ["pad", "predict", "live"].map(byId);
-  const [place, sentence, spoken, details] = ["answer", "sentence", "spoken", "details"].map(byId);
+  const [sentence, spoken, details] = ["sentence", "spoken", "details"].map(byId);
   const why = mountWhy(pad, messages, () => predictButton.click());
   let answer = null; // to the drawing as it is now
   let followed = 0; // the pad's changes that the reader knows of
@@ -78,7 +78,7 @@ export function mountReading(pad, messages) {
   function switchOver() {
     // Who listens is not told of every guess: `spoken` says the answer once the pen rests.
     sentence.setAttribute("aria-live", live.checked ? "off" : "polite");
-    place.classList.toggle("live", live.checked);
+    document.body.classList.toggle("live", live.checked);
     if (!live.checked) reader.stop();
     if (!answer) forget();
     if (live.checked && !answer && !pad.isEmpty()) follow();
