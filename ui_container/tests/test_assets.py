@@ -68,6 +68,10 @@ def test_another_content_has_another_address_and_the_old_one_is_gone(tmp_path, v
     assert "immutable" not in answer.headers.get("Cache-Control", "")
 
 
+def test_nothing_is_served_under_an_address_that_would_be_kept_wrongly(visitor):
+    assert visitor.get("/static/page.js").status_code == 404
+
+
 @pytest.mark.parametrize("name", ["nothing.js", "../settings.py", "%2e%2e/settings.py", "../__init__.py"])
 def test_nothing_but_the_assets_is_given_out(visitor, assets, name):
     assert visitor.get(f"/assets/{assets.digest}/{name}").status_code == 404
