@@ -202,7 +202,7 @@ def test_a_drawing_that_was_kept_is_read_after_a_reload(page):
 
 def test_a_browser_that_keeps_nothing_for_pages_can_be_switched_all_the_same(browser, server):
     with opened(browser, server, locale="fr-FR", viewport=DESKTOP) as page:
-        page.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('blocked'); }})")
+        page.add_init_script("Object.defineProperty(document, 'cookie', {set() {}})")
         page.reload()
         switch_on(page)
         draw(page, SEVEN)
@@ -218,17 +218,21 @@ def test_a_server_that_is_away_is_said_and_the_next_stroke_is_read_when_it_is_ba
     expect_sentence(page, READ_AS_SEVEN)
 
 
-@pytest.mark.parametrize("size", [{"width": 320, "height": 640}, PHONE, DESKTOP], ids=["small", "phone", "desktop"])
+SIZES = pytest.mark.parametrize(
+    "size", [{"width": 320, "height": 640}, PHONE, DESKTOP], ids=["small", "phone", "desktop"]
+)
+NOTE_MOVES = """window.moved = 0;
+    new PerformanceObserver((list) => { for (const {value} of list.getEntries()) moved += value; })
+      .observe({type: 'layout-shift', buffered: true});"""
+
+
+@SIZES
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_nothing_moves_while_one_draws(browser, server, size, language):
     with opened(browser, server, viewport=size, locale=language) as page:
+        page.evaluate(NOTE_MOVES)
         page.get_by_role("switch").check()
         page.wait_for_timeout(600)  # what moves just after a click is the click's own
-        page.evaluate(
-            """() => { window.moved = 0;
-            new PerformanceObserver((list) => { for (const {value} of list.getEntries()) moved += value; })
-              .observe({type: 'layout-shift'}); }"""
-        )
         below = place_of(page, "#feedback")
         for strokes in (SEVEN, [[[20, 20], [260, 260]]], [[[20, 260], [260, 20]]]):
             draw(page, strokes)
@@ -237,3 +241,19 @@ def test_nothing_moves_while_one_draws(browser, server, size, language):
             assert place_of(page, "#feedback") == below
         assert page.evaluate("moved") == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+@SIZES
+def test_nothing_moves_when_the_page_comes_switched_on(browser, server, size):
+    with opened(browser, server, viewport=size, locale="fr-FR") as page:
+        switch_on(page)
+        page.route("**/*.js", lambda route: None)  # as long as no script has come
+        page.reload(wait_until="commit")
+        page.locator("#feedback").wait_for()
+        below = place_of(page, "#feedback")
+        page.unroute("**/*.js")
+        page.reload()
+        page.evaluate(NOTE_MOVES)
+        assert place_of(page, "#feedback") == below
+        page.wait_for_timeout(100)  # notes come a little later
+        assert page.evaluate("moved") == 0

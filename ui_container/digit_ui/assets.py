@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 
 from flask import Blueprint, Response, current_app, url_for
-from markupsafe import Markup
 
 from digit_ui.compression import answer_compressed, compress, is_text
 from digit_ui.problems import Problem
@@ -49,6 +48,11 @@ class Assets:
         names = [name for name in self.contents if is_text(media_type(name))]
         return {name: compress(self.contents[name], level=9) for name in names}
 
+    @cached_property
+    def imports(self) -> dict[str, list[str]]:
+        """Find what each script imports, from its own folder."""
+        return {name: IMPORTED.findall(self.text(name)) for name in self.contents if name.endswith(".js")}
+
     def modules(self, scripts: Sequence[str]) -> list[str]:
         """List all that a page's scripts cannot start without: each script before what it imports, the first first."""
         found: list[str] = []
@@ -58,12 +62,12 @@ class Assets:
                 name = waiting.pop(0)
                 if name not in found:
                     found.append(name)
-                    waiting += IMPORTED.findall(self.contents[name].decode())
+                    waiting += self.imports[name]
         return found
 
-    def inline(self, style: str) -> Markup:
-        """Give a style sheet to be written into a page; `hash_of` lets a browser follow it."""
-        return Markup(self.contents[style].decode())  # noqa: S704 # a file of this program
+    def text(self, name: str) -> str:
+        """Give a file's text, to be written into a page; `hash_of` lets a browser follow it there."""
+        return self.contents[name].decode()
 
     def hash_of(self, name: str) -> str:
         """Give a file's hash as a Content-Security-Policy writes it."""

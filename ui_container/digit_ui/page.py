@@ -2,25 +2,29 @@
 
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Response, make_response, render_template, request
 from flask_babel import get_locale, gettext
 
 from digit_ui.i18n import LANGUAGES
+
+# Set by the page's switch: "on" where the visitor wants to be read while they draw.
+LIVE_COOKIE = "live"
 
 bp = Blueprint("page", __name__)
 
 
 @bp.get("/")
 def index() -> Response:
-    """Show the page in the visitor's language."""
-    return render_page("index.html", script_messages())
+    """Show the page in the visitor's language, switched as they left it: so nothing moves when its script comes."""
+    return render_page("index.html", script_messages(), live=request.cookies.get(LIVE_COOKIE) == "on")
 
 
-def render_page(template: str, messages: Mapping[str, object]) -> Response:
-    """Render a page in the visitor's language. messages: what its script says."""
+def render_page(template: str, messages: Mapping[str, object], **facts: object) -> Response:
+    """Render a page in the visitor's language. messages: what its script says; facts: what else the template needs."""
     language = str(get_locale())
     other = next(code for code in LANGUAGES if code != language)
-    response = make_response(render_template(template, language=language, other_language=other, messages=messages))
+    page = render_template(template, language=language, other_language=other, messages=messages, **facts)
+    response = make_response(page)
     response.vary.update(["Accept-Language", "Cookie"])
     response.cache_control.no_cache = True
     return response

@@ -52,6 +52,14 @@ def test_the_switch_is_remembered_and_wins_over_the_browser(visitor):
     assert '<html lang="fr">' in text_of(visitor.get("/?lang=xx"))
 
 
+def test_the_page_comes_switched_as_the_visitor_left_it(visitor):
+    assert 'role="switch" autocomplete="off">' in visitor.get("/").text
+    visitor.set_cookie("live", "on")
+    page = visitor.get("/").text
+    assert '<body class="live">' in page
+    assert 'role="switch" autocomplete="off" checked>' in page
+
+
 def test_the_page_loads_nothing_from_elsewhere_and_runs_no_inline_script(app, visitor):
     response = visitor.get("/")
     assert "default-src 'self'" in response.headers["Content-Security-Policy"]

@@ -6,7 +6,8 @@ import { followDrawing } from "./reader.js";
 import { describe, waitingFor } from "./waiting.js";
 import { mountWhy } from "./why-section.js";
 
-const KEPT = "live";
+const KEPT = "live=on; samesite=lax; max-age=";
+const KEPT_S = 365 * 24 * 3600;
 const NOTHING = { digit: null, probabilities: Array(10).fill(0), input: Array(28).fill(Array(28).fill(0)) };
 
 const byId = (id) => document.getElementById(id);
@@ -50,10 +51,10 @@ export function mountReading(pad, messages) {
     else follow();
   });
   live.addEventListener("change", () => {
-    rememberSwitch(live.checked);
+    // In a cookie, so that the next page comes switched already.
+    document.cookie = KEPT + (live.checked ? KEPT_S : 0);
     switchOver();
   });
-  live.checked = rememberedSwitch();
   switchOver();
 
   async function read() {
@@ -115,20 +116,4 @@ export function mountReading(pad, messages) {
   }
 
   return { answer: () => answer };
-}
-
-function rememberedSwitch() {
-  try {
-    return localStorage.getItem(KEPT) === "on";
-  } catch {
-    return false; // this browser lets the page keep nothing
-  }
-}
-
-function rememberSwitch(isOn) {
-  try {
-    localStorage.setItem(KEPT, isOn ? "on" : "off");
-  } catch {
-    // as above: the switch holds until the page is left
-  }
 }
