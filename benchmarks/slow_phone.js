@@ -5,7 +5,7 @@
   window.noted = noted;
 
   new PerformanceObserver((list) => {
-    for (const { value } of list.getEntries()) noted.layoutShift += value;
+    for (const { value, hadRecentInput } of list.getEntries()) if (!hadRecentInput) noted.layoutShift += value;
   }).observe({ type: "layout-shift", buffered: true });
 
   // The pad gives its canvas a size when it is ready.
