@@ -110,6 +110,9 @@ bench-pictures: .venv/ui/.ready ## Measure what grey paper, shadow, grain, JPEG 
 bench-loop: .venv/ui/.ready .venv/algo/.ready ## Measure what feedback does, what poison does, and what a swap costs (DATA=folder STROKES=file.jsonl.gz)
 	.venv/ui/bin/python benchmarks/loop.py "$${DATA:-shared}" "$${STROKES:?a stroke file is needed}"
 
+bench-store: .venv/ui/.ready .venv/algo/.ready ## Measure the feedback store as it grows to a million drawings (STROKES=file.jsonl.gz)
+	.venv/ui/bin/python benchmarks/store.py $${STROKES:+"$$STROKES"}
+
 bench-recipe: .venv/algo/.ready ## Measure each lever of the training alone (DATA=folder STROKES=file.jsonl.gz)
 	.venv/algo/bin/python benchmarks/recipe.py "$${DATA:-shared}" "$${STROKES:?a stroke file is needed}"
 
@@ -141,4 +144,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish check format lock translations bench report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-non-digits bench-pictures bench-loop bench-recipe cross-validation clean
+.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish check format lock translations bench report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean
