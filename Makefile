@@ -80,8 +80,18 @@ lock: $(UV) ## Lock every requirements.in anew
 translations: .venv/ui/.ready ## Compile the English words after a change of messages.po
 	.venv/ui/bin/pybabel compile --directory ui_container/digit_ui/translations
 
-bench: .venv/ui/.ready ## Measure the server: start, memory, model time
+bench: bench-serving bench-page bench-steps bench-training bench-reading bench-store ## Measure all that is fast or small, an hour, and write it into benchmarks/README.md (DATA=folder STROKES=file.jsonl.gz)
+	$(MAKE) report
+
+bench-quick: .venv/algo/.ready .venv/ui/.ready ## Fail if a ratio is below half of what is aimed at (DATA=folder, two minutes)
+	.venv/algo/bin/python benchmarks/quick.py "$${DATA:-shared}" training reading
+	.venv/ui/bin/python benchmarks/quick.py "$${DATA:-shared}" store
+
+bench-serving: .venv/ui/.ready ## Measure the server: start, memory, model time
 	.venv/ui/bin/python benchmarks/serving.py
+
+bench-page: .venv/ui-test/.ready .venv/tests/.browser ## Measure the page: bytes, first paint on a slow phone, ink, questions while drawing
+	$(IN_TESTS) benchmarks/page.py
 
 report: .venv/algo/.ready ## Bring the tables and charts of benchmarks/README.md up to date with benchmarks/results/
 	.venv/algo/bin/python benchmarks/report.py
@@ -144,4 +154,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish check format lock translations bench report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean
+.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish check format lock translations bench bench-quick bench-serving bench-page report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean

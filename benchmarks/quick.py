@@ -77,7 +77,21 @@ def reading(data: Path) -> Iterator[Check]:
     yield Check("memory of pandas over that of a first reading", memory[BASELINE] / memory[FIRST], 4)
 
 
-PARTS: dict[str, Callable[[Path], Iterator[Check]]] = {"training": training, "reading": reading}
+def store(_data: Path) -> Iterator[Check]:
+    """Compare a store of 30,000 drawings with the plain ways: OFFSET, counting rows, loading all before an export."""
+    from store_uses import measure
+    from stored_drawings import templates
+
+    (figures,) = measure(templates(None, 50), (30_000,), inserts=50, repetitions=6, exports=2)
+    yield Check("the deepest page, times as fast", figures.offset_page_ms.median / figures.deepest_page_ms.median, 4)
+    yield Check("the trainer's look, times as fast", figures.count_rows_ms.median / figures.look_at_all_ms.median, 2)
+    if figures.loaded is not None:
+        export = figures.export
+        yield Check("an export, times as fast", figures.loaded.seconds / export.seconds.median, 2.5)
+        yield Check("an export's memory, times as small", figures.loaded.peak_mb / export.peak_mb, 1.9)
+
+
+PARTS: dict[str, Callable[[Path], Iterator[Check]]] = {"training": training, "reading": reading, "store": store}
 
 if __name__ == "__main__":
     sys.exit(main())
