@@ -103,7 +103,13 @@ def timed(port: int, path: str) -> tuple[float, int]:
 @contextlib.contextmanager
 def served(shared_dir: Path) -> Iterator[tuple[subprocess.Popen, int]]:
     """Run the server, without a model, on a folder."""
-    environment = {**os.environ, "SHARED_DIR": str(shared_dir), "CACHE_DIR": str(shared_dir), "PORT": "0", "WEB_CONCURRENCY": "1"}
+    environment = {
+        **os.environ,
+        "SHARED_DIR": str(shared_dir),
+        "CACHE_DIR": str(shared_dir),
+        "PORT": "0",
+        "WEB_CONCURRENCY": "1",
+    }
     command = [ROOT / ".venv/ui/bin/gunicorn", "--config", "ui_container/gunicorn.conf.py"]
     with subprocess.Popen(
         [*command, "--pythonpath", "ui_container"],
