@@ -1,162 +1,171 @@
-"""Measure the server: size of its environment, start, memory, and the model's time against `keras.predict`.
+"""Measure the server under load, and what it costs to start and to hold, against a tutorial's server in the same run.
 
     make bench
 
-Each figure is the median of its repetitions, with the least and the most. Ratios are against a baseline measured in
-the same run: the plainest way to ask the same network, `model.predict` of Keras.
+Load comes from `wrk` in a process of its own: each client sends a drawing of 280 x 280 px, waits for the answer, and
+sends the next. Rounds alternate between the servers, so that what else the machine does meets them all.
 """
 
+import contextlib
 import json
-import os
-import shutil
-import socket
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
-from machine import describe_machine
+from load import Load, load
+from results import Chart, Spread, Table, save
+from servers import ROOT, TUTORIAL, TUTORIAL_GUNICORN, ours, tutorial
+from stages import bodies
+from starts import environment_mb, starts
+from swapping import SWAPS, swap_under_load
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULT = ROOT / "benchmarks" / "results" / "serving.json"
-STARTS = 5
-PREDICTIONS = 1000
-BASELINE_PREDICTIONS = 100
-
-MODEL_TIME = """
-import json, sys, time
-from pathlib import Path
-import numpy as np
-sys.path.insert(0, "ui_container")
-from digit_ui.artefacts import Candidate
-from digit_ui.classifier import Classifier
-from digit_ui.conversion import converted
-artefact = Candidate("shipped model", Path("shared/pretrained"), has_manifest=True).read()
-classifier = Classifier(artefact, converted(artefact, Path(sys.argv[1])))
-predict = classifier.predict
-"""
-BASELINE_TIME = """
-import json, os, sys, time
-os.environ["KERAS_BACKEND"] = "openvino"
-import keras, numpy as np
-model = keras.models.model_from_json(open("shared/pretrained/model.json").read())
-model.load_weights("shared/pretrained/model.h5")
-predict = lambda pixels: model.predict(pixels.reshape(-1, 28, 28, 1) / np.float32(255), verbose=0)
-"""
-TIMED = """
-pixels = np.random.default_rng(0).integers(0, 256, (1, 28, 28), dtype=np.uint8)
-for _ in range(10):
-    predict(pixels)
-durations = []
-for _ in range(int(sys.argv[2])):
-    started = time.perf_counter()
-    predict(pixels)
-    durations.append((time.perf_counter() - started) * 1e3)
-print(json.dumps(durations))
-"""
+CLIENTS = (1, 8, 64, 256)
+WORKERS = (1, 2, 4)
+ROUNDS = 5
+SECONDS = 3
+REPETITIONS = 400
+OURS = "this server"
 
 
 def main() -> None:
-    """Measure everything, print a table and write the results."""
-    work = Path(tempfile.mkdtemp())
-    try:
-        figures = {
-            "environment_mb": {"median": environment_mb()},
-            "first_start_s": spread([start(work, fresh=True)[0] for _ in range(STARTS)]),
-            **later_starts(work),
-            "model_ms": spread(model_time(MODEL_TIME, work / "cache", PREDICTIONS)),
-            "keras_predict_ms": spread(model_time(BASELINE_TIME, work / "cache", BASELINE_PREDICTIONS)),
-        }
-    finally:
-        shutil.rmtree(work)
-    ratio = figures["keras_predict_ms"]["median"] / figures["model_ms"]["median"]
-    result = {"machine": describe_machine(), "figures": figures, "model_against_keras_predict": round(ratio, 1)}
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    for name, figure in figures.items():
-        print(f"{name:24}", "  ".join(f"{key} {value:g}" for key, value in figure.items()))
-    print(f"the model answers {ratio:.0f} times as fast as keras.predict, on {result['machine']}")
+    """Measure everything and leave the results."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        with ours(work) as (url, _):  # the first start, which converts the model, is measured elsewhere
+            load(f"{url}/predict", bodies()["PNG"], "application/json", clients=8, seconds=1)
+        compared = compare(work)
+        grown = {workers: grow(work, workers) for workers in WORKERS}
+        inside = in_process(work, REPETITIONS)
+        first, later, resident = starts(work)
+        quiet, swapping = swap_under_load(work)
+    per_second = {server: Spread([got.per_second for got in rounds]) for server, rounds in compared.items()}
+    figures = {
+        "compared": {server: [vars(got) for got in rounds] for server, rounds in compared.items()},
+        "grown": {workers: {clients: vars(got) for clients, got in row.items()} for workers, row in grown.items()},
+        **inside,
+        "first_start_s": first,
+        "later_start_s": later,
+        "worker_mb": resident,
+        "swap": {"quiet": vars(quiet), "swapping": vars(swapping)},
+    }
+    against = per_second[TUTORIAL_GUNICORN].median
+    tables = [
+        Table(
+            f"8 clients, {ROUNDS} rounds of {SECONDS} s",
+            ("server", "answers a second", "p50", "p99", "not answered 200", "against the tutorial's"),
+            [
+                (
+                    server,
+                    per_second[server].text(digits=0),
+                    Spread([got.p50_ms for got in rounds]).text("ms", 1),
+                    Spread([got.p99_ms for got in rounds]).text("ms", 1),
+                    str(sum(got.failed for got in rounds)),
+                    f"{per_second[server].median / per_second[TUTORIAL].median:.1f} times",
+                )
+                for server, rounds in compared.items()
+            ],
+        ),
+        Table(
+            f"Workers and clients, one round of {SECONDS} s each",
+            ("workers", "clients", "answers a second", "p50", "p99", "slowest", "503", "unanswered"),
+            [
+                (
+                    str(workers),
+                    str(clients),
+                    f"{got.per_second:.0f}",
+                    *(f"{ms:.1f} ms" for ms in (got.p50_ms, got.p99_ms, got.most_ms)),
+                    str(got.statuses.get(503, 0)),
+                    str(got.unanswered),
+                )
+                for workers, row in grown.items()
+                for clients, got in row.items()
+            ],
+        ),
+        *(
+            Table(
+                f"One answer, sent as {form}, n {REPETITIONS}",
+                ("stage", "p50", "p99"),
+                [(stage, f"{at(times, 0.5):.3f} ms", f"{at(times, 0.99):.3f} ms") for stage, times in parts.items()],
+            )
+            for form, parts in inside["stages"].items()
+        ),
+        Table(
+            "Start, memory, batches, swap",
+            ("figure", "measured"),
+            [
+                ("installed environment, bytecode included", f"{environment_mb():.0f} MB"),
+                ("first start, until `/readyz` answers 200", Spread(first).text("s")),
+                ("later start", Spread(later).text("s")),
+                ("resident memory of a worker after 2,000 answers to 64 clients", Spread(resident).text("MB", 0)),
+                ("a batch of 256", Spread(inside["batches"]).text("pictures a second", 0)),
+                (
+                    "slowest of 8 clients' requests, without a swap",
+                    f"{quiet.most_ms:.0f} ms, p99 {quiet.p99_ms:.1f} ms",
+                ),
+                (
+                    f"the same during {SWAPS} swaps",
+                    f"{swapping.most_ms:.0f} ms, p99 {swapping.p99_ms:.1f} ms, {swapping.failed} failed",
+                ),
+            ],
+        ),
+    ]
+    charts = [
+        Chart(
+            "serving-rate", "Answers a second", "clients", "answers a second", lines(grown, "per_second"), log_x=True
+        ),
+        Chart("serving-p99", "99 % answered within", "clients", "ms", lines(grown, "p99_ms"), log_x=True, log_y=True),
+    ]
+    save("serving", "make bench", figures, tables, charts)
+    for table in tables:
+        print(f"\n{table.title}", *(" | ".join(row) for row in (table.columns, *table.rows)), sep="\n")
+    print(f"\n{per_second[OURS].median / against:.0f} times the tutorial's gunicorn")
 
 
-def spread(values: list[float]) -> dict[str, float]:
-    """Give the median of the values with the least and the most of them."""
-    numbers = {"median": statistics.median(values), "least": min(values), "most": max(values), "n": len(values)}
-    return {name: round(value, 3) for name, value in numbers.items()}
+def compare(work: Path, rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, list[Load]]:
+    """Put our server and the tutorial's two under the load of 8 clients, in turns."""
+    pictures = bodies()["PNG"]
+    answers: dict[str, list[Load]] = {OURS: [], TUTORIAL: [], TUTORIAL_GUNICORN: []}
+    with contextlib.ExitStack() as stack:
+        urls = {OURS: stack.enter_context(ours(work))[0]}
+        urls |= {way: stack.enter_context(tutorial(way))[0] for way in (TUTORIAL, TUTORIAL_GUNICORN)}
+        for turn in range(-1, rounds):  # the first one warms up
+            for server, url in urls.items():
+                got = load(f"{url}/predict", pictures, "application/json", clients=8, seconds=seconds)
+                if turn >= 0:
+                    answers[server].append(got)
+    return answers
 
 
-def environment_mb() -> float:
-    """Measure the installed environment as `du` does, in MB of 10^6 bytes."""
-    seen: dict[int, int] = {}
-    for path in Path(sys.prefix).rglob("*"):
-        if not path.is_symlink() and path.is_file():
-            facts = path.stat()
-            seen[facts.st_ino] = facts.st_blocks * 512
-    return round(sum(seen.values()) / 1e6, 1)
+def grow(work: Path, workers: int, clients: tuple[int, ...] = CLIENTS, seconds: float = SECONDS) -> dict[int, Load]:
+    """Put our server with so many workers under the load of more and more clients."""
+    with ours(work, WEB_CONCURRENCY=str(workers)) as (url, _):
+        pictures = bodies()["PNG"]
+        load(f"{url}/predict", pictures, "application/json", clients=8, seconds=1)
+        return {count: load(f"{url}/predict", pictures, "application/json", count, seconds) for count in clients}
 
 
-def later_starts(work: Path) -> dict[str, dict[str, float]]:
-    """Start with the converted model in the cache, and weigh the worker once it has answered."""
-    runs = [start(work, fresh=False) for _ in range(STARTS)]
-    return {"later_start_s": spread([run[0] for run in runs]), "worker_mb": spread([run[1] for run in runs])}
+def in_process(work: Path, repetitions: int) -> dict:
+    """Give the milliseconds of each stage of an answer and the rates of batches, from a process of its own."""
+    command = [sys.executable, ROOT / "benchmarks" / "stages.py", work / "cache", str(repetitions)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    measured: dict = json.loads(output.splitlines()[-1])
+    return measured
 
 
-def start(work: Path, *, fresh: bool) -> tuple[float, float]:
-    """Start the server; return the seconds until /readyz answers 200 and the worker's resident MB after a request."""
-    if fresh:
-        shutil.rmtree(work / "cache", ignore_errors=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    shared = work / "shared"
-    shutil.copytree(ROOT / "shared" / "pretrained", shared / "pretrained", dirs_exist_ok=True)
-    environment = {**os.environ, "SHARED_DIR": str(shared), "CACHE_DIR": str(work / "cache"), "PORT": str(port)}
-    command = [sys.executable, "-m", "gunicorn", "-c", "ui_container/gunicorn.conf.py", "--pythonpath", "ui_container"]
-    started = time.monotonic()
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as server:
-        try:
-            wait(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz").close())
-            ready_s = time.monotonic() - started
-            body = json.dumps({"strokes": [[[0, 0], [9, 0], [4, 9]]]}).encode()
-            urllib.request.urlopen(
-                urllib.request.Request(f"http://127.0.0.1:{port}/predict", body, {"Content-Type": "application/json"})
-            ).close()
-            return ready_s, worker_mb(server.pid)
-        finally:
-            server.terminate()
+def lines(grown: dict[int, dict[int, Load]], figure: str) -> dict[str, list[tuple[float, float]]]:
+    """Give a line of a chart for each number of workers."""
+    return {
+        f"{workers} worker{'s' if workers > 1 else ''}": [
+            (clients, getattr(got, figure)) for clients, got in row.items()
+        ]
+        for workers, row in grown.items()
+    }
 
 
-def wait(attempt: Callable[[], None]) -> None:
-    """Repeat `attempt` until it does not fail."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            return attempt()
-        except (urllib.error.URLError, ConnectionError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-
-
-def worker_mb(server_pid: int) -> float:
-    """Give the resident memory of the server's one worker in MB of 10^6 bytes."""
-    children = Path(f"/proc/{server_pid}/task/{server_pid}/children").read_text().split()
-    status = Path(f"/proc/{children[0]}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) * 1024 / 1e6
-
-
-def model_time(prepare: str, cache: Path, repetitions: int) -> list[float]:
-    """Time single predictions in a process of their own, in ms."""
-    command = [sys.executable, "-c", prepare + TIMED, str(cache), str(repetitions)]
-    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    durations: list[float] = json.loads(output)
-    return durations
+def at(values: list[float], share: float) -> float:
+    """Give the value below which a share of the values lies."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 if __name__ == "__main__":

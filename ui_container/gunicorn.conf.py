@@ -1,5 +1,6 @@
 """How the server runs; `gunicorn --help` names each setting, GUNICORN_CMD_ARGS overrides any."""
 
+import gc
 import os
 import runpy
 import secrets
@@ -39,6 +40,7 @@ def when_ready(server) -> None:  # noqa: ANN001 # gunicorn's own type
 
 def post_worker_init(worker) -> None:  # noqa: ANN001 # gunicorn's own type
     """Leave threads for short answers, and end the event streams when this worker is told to stop."""
+    gc.freeze()  # what lives as long as the process need not be looked through again and again
     streams = worker.wsgi.extensions["streams"]
     streams.places = capacity.threads // 2
     streams.is_serving = lambda: worker.alive

@@ -9,6 +9,9 @@ MAD_TO_DEVIATION = 1.4826  # from the median of the absolute differences, which 
 GRAIN_DEVIATIONS = 3
 # A normal grain's strongest pixel in a canvas of 280 x 280 lies about 4.5 deviations out.
 BLANK_DEVIATIONS = 5.5
+WHITE = 255
+# Of the rim's pixels. A scan's or a photograph's never agree so well.
+EVEN_SHARE = 0.75
 
 
 def ink_on_paper(grey: np.ndarray) -> np.ndarray:
@@ -27,13 +30,19 @@ def ink_on_any_paper(grey: np.ndarray) -> np.ndarray:
 
 
 def _ink_on_even_paper(grey: np.ndarray) -> np.ndarray | None:
-    """Do what `ink_on_any_paper` does, to the last bit, in a tenth of the time.
+    """Do the same in a tenth of the time for what was drawn on a screen; None if it was not.
 
-    Takes what was drawn on a screen: paper of one grey, known by its rim. None if it is not.
+    There nearly all of the rim has one grey, and what has not is ink, its soft edges included.
     """
-    paper = grey[0, 0]
-    if not all((side == paper).all() for side in (grey[0], grey[-1], grey[:, 0], grey[:, -1])):
+    rim = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
+    paper = rim[0]
+    if np.count_nonzero(rim == paper) < EVEN_SHARE * rim.size:
         return None
+    if paper == 0:
+        return grey
+    if paper == WHITE:
+        white: np.ndarray = paper - grey
+        return white
     below = np.minimum(grey, paper)
     brighter, darker = grey - below, paper - below
     ink: np.ndarray = brighter if _energy(brighter) > _energy(darker) else darker
@@ -41,7 +50,7 @@ def _ink_on_even_paper(grey: np.ndarray) -> np.ndarray | None:
 
 
 def _energy(contrast: np.ndarray) -> float:
-    return float(np.square(contrast, dtype=np.float32).sum()) if contrast.any() else 0.0
+    return float(np.square(contrast, dtype=np.float32).sum())
 
 
 def _paper(grey: np.ndarray) -> tuple[np.ndarray, float]:

@@ -133,7 +133,7 @@ def _grey_and_coverage(image: Image.Image) -> tuple[np.ndarray, np.ndarray | Non
         alpha = np.asarray(image.getchannel("A"))
         grey = np.asarray(image.convert("L"))
         return grey, None if alpha.min() == 255 else alpha.astype(np.float32) / 255
-    return np.asarray(image.convert("L")), None
+    return np.asarray(image if image.mode == "L" else image.convert("L")), None
 
 
 def _flatten(grey: np.ndarray, coverage: np.ndarray) -> np.ndarray:

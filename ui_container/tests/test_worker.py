@@ -1,0 +1,106 @@
+"""The server as it is run: many clients, one connection each, and requests that come together or slowly."""
+
+import http.client
+import json
+import re
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from conftest import DIGIT_STROKES
+from test_streams import Server
+
+BODY = json.dumps({"strokes": DIGIT_STROKES[7]})
+LIVE = b"GET /livez HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+@pytest.fixture
+def server(shared_dir, cache_dir):
+    """A server with the shipped model."""
+    from conftest import PRETRAINED
+
+    server = Server(shared_dir, PRETRAINED_DIR=str(PRETRAINED), CACHE_DIR=str(cache_dir), WEB_CONCURRENCY="1")
+    try:
+        while server.ask("/readyz") != 200:
+            pass
+        yield server
+    finally:
+        server.end()
+
+
+def post(connection: http.client.HTTPConnection) -> tuple[int, dict]:
+    connection.request("POST", "/predict", BODY, {"Content-Type": "application/json"})
+    with connection.getresponse() as answer:
+        return answer.status, json.load(answer)
+
+
+def test_a_client_asks_again_and_again_on_one_connection(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.connect()
+    first = connection.sock
+    assert [post(connection)[0] for _ in range(20)] == [200] * 20
+    assert connection.sock is first
+    connection.close()
+
+
+def test_requests_that_come_together_are_all_answered(server):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+        client.sendall(LIVE * 3)
+        answers = b""
+        while answers.count(b'"live"') < 3:
+            answers += client.recv(65536)
+    assert answers.count(b"200 OK") == 3
+
+
+def test_more_clients_than_threads_are_all_answered(server):
+    def ask(_number: int) -> list[int]:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        statuses = [post(connection)[0] for _ in range(3)]
+        connection.close()
+        return statuses
+
+    with ThreadPoolExecutor(100) as pool:
+        assert [status for statuses in pool.map(ask, range(300)) for status in statuses] == [200] * 900
+
+
+def test_silent_and_slow_clients_keep_nobody_from_an_answer(server):
+    slow = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(50)]
+    for client in slow[::2]:
+        client.sendall(b"POST /predict HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: 9")
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    assert post(connection)[1]["digit"] == 7
+    assert server.ask("/livez") == 200
+    for client in [*slow, connection]:
+        client.close()
+
+
+def test_a_full_queue_answers_503_and_the_health_of_the_server_is_told_meanwhile(shared_dir, cache_dir):
+    from conftest import PRETRAINED
+
+    options = {"WEB_CONCURRENCY": "1", "MAX_WAITING": "2", "THREADS": "16"}
+    server = Server(shared_dir, PRETRAINED_DIR=str(PRETRAINED), CACHE_DIR=str(cache_dir), **options)
+    try:
+        while server.ask("/readyz") != 200:
+            pass
+        answers, end = [], threading.Event()
+
+        def ask() -> None:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+            while not end.is_set():
+                answers.append(post(connection))
+            connection.close()
+
+        threads = [threading.Thread(target=ask) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        while {status for status, _ in answers} != {200, 503}:
+            assert server.ask("/livez") == 200
+        end.set()
+        for thread in threads:
+            thread.join(30)
+        refused = [answer for status, answer in answers if status == 503]
+        assert {answer["code"] for answer in refused} == {"too_busy"}
+    finally:
+        server.end()
+    assert not re.search("Traceback", server.log())
