@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 UV := .venv/setup/bin/uv
 LOCK := $(CURDIR)/$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --custom-compile-command "make lock"
-LOCKED := algo_container/requirements algo_container/requirements-test ui_container/requirements ui_container/requirements-test tests/requirements tests/requirements-setup
+LOCKED := algo_container/requirements algo_container/requirements-test ui_container/requirements ui_container/requirements-test tests/requirements tests/requirements-setup benchmarks/baselines/requirements
 IN_UI_TESTS := .venv/ui-test/bin/python
 IN_ALGO_TESTS := .venv/algo-test/bin/python
 IN_TESTS := .venv/tests/bin/python
@@ -87,7 +87,7 @@ bench-quick: .venv/algo/.ready .venv/ui/.ready ## Fail if a ratio is below half 
 	.venv/algo/bin/python benchmarks/quick.py "$${DATA:-shared}" training reading
 	.venv/ui/bin/python benchmarks/quick.py "$${DATA:-shared}" store
 
-bench-serving: .venv/ui/.ready ## Measure the server: start, memory, model time
+bench-serving: .venv/ui/.ready .venv/baselines/.ready ## Measure the server under load against a tutorial's, its start and memory (needs `wrk`)
 	.venv/ui/bin/python benchmarks/serving.py
 
 bench-page: .venv/ui-test/.ready .venv/tests/.browser ## Measure the page: bytes, first paint on a slow phone, ink, questions while drawing
@@ -149,6 +149,7 @@ $(UV): tests/requirements-setup.txt
 .venv/ui-test/.ready: ui_container/requirements-test.txt
 .venv/algo-test/.ready: algo_container/requirements-test.txt
 .venv/tests/.ready: tests/requirements.txt
+.venv/baselines/.ready: benchmarks/baselines/requirements.txt
 
 .venv/tests/.browser: .venv/tests/.ready
 	tests/install-browser.sh

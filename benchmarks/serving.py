@@ -1,6 +1,6 @@
 """Measure the server under load, and what it costs to start and to hold, against a tutorial's server in the same run.
 
-    make bench
+    make bench-serving
 
 Load comes from `wrk` in a process of its own: each client sends a drawing of 280 x 280 px, waits for the answer, and
 sends the next. Rounds alternate between the servers, so that what else the machine does meets them all.
@@ -116,7 +116,7 @@ def main() -> None:
         ),
         Chart("serving-p99", "99 % answered within", "clients", "ms", lines(grown, "p99_ms"), log_x=True, log_y=True),
     ]
-    save("serving", "make bench", figures, tables, charts)
+    save("serving", "make bench-serving", figures, tables, charts)
     for table in tables:
         print(f"\n{table.title}", *(" | ".join(row) for row in (table.columns, *table.rows)), sep="\n")
     print(f"\n{per_second[OURS].median / against:.0f} times the tutorial's gunicorn")

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-locks=(algo_container/requirements*.txt ui_container/requirements*.txt tests/requirements*.txt)
+locks=(algo_container/requirements*.txt ui_container/requirements*.txt tests/requirements*.txt benchmarks/baselines/requirements*.txt)
 cp --parents "${locks[@]}" "${locks[@]/%.txt/.in}" "$work"
 make --silent lock LOCK_DIR="$work"
 status=0
