@@ -23,7 +23,7 @@ from swapping import SWAPS, swap_under_load
 CLIENTS = (1, 8, 64, 256)
 WORKERS = (1, 2, 4)
 ROUNDS = 5
-SECONDS = 3
+SECONDS = 2
 REPETITIONS = 400
 OURS = "this server"
 

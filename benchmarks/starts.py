@@ -9,7 +9,7 @@ from load import load
 from servers import ours, workers_mb
 from stages import bodies
 
-STARTS = 5
+STARTS = 3
 
 
 def starts(work: Path, count: int = STARTS) -> tuple[list[float], list[float], list[float]]:

@@ -3,6 +3,7 @@
 import numpy as np
 from flask import Blueprint, Response, current_app, jsonify, request
 
+from digit_ui.classifier import Classifier
 from digit_ui.drawing import DrawingBody, read_drawing, read_fields
 
 bp = Blueprint("predict", __name__)
@@ -11,11 +12,15 @@ bp = Blueprint("predict", __name__)
 @bp.post("/predict")
 def predict() -> Response:
     """Answer with the digit; `?input=1` adds the 28 x 28 picture (0-255) that the network saw."""
-    fields = read_fields(request, DrawingBody)  # before the turn, which a slow client must not hold up
-    classifier = current_app.extensions["model"].get()
+    request.get_data()  # before the turn, which a slow client must not hold up
     with current_app.extensions["turns"].turn():
-        drawing = read_drawing(*fields)
-        readings = classifier.read(drawing.pixels[np.newaxis])
+        return _answer()
+
+
+def _answer() -> Response:
+    drawing = read_drawing(*read_fields(request, DrawingBody))
+    classifier: Classifier = current_app.extensions["model"].get()
+    readings = classifier.read(drawing.pixels[np.newaxis])
     probabilities = readings.probabilities[0]
     digit = int(probabilities.argmax())
     answer = {

@@ -22,6 +22,8 @@ SPECK_SHARE = 0.2
 # Anywhere it is grain below this share of the largest piece's area.
 GRAIN_AREA_SHARE = 0.002
 
+Extent = tuple[slice, slice]
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -44,34 +46,35 @@ def to_network_input(ink: np.ndarray) -> np.ndarray:
     Raises Problem 422 "nothing is drawn" if there is no ink.
     Source: the description of MNIST by LeCun, Cortes and Burges.
     """
-    return _centre(_fit(_crop(_clean(ink[_extent(ink)]))))
+    return _centre(_fit(_cut_out(ink)[0]))
 
 
 def steps_to_network_input(ink: np.ndarray) -> Steps:
     """Do what `to_network_input` does and keep every step of it. Raises the same Problem."""
-    extent = _extent(ink)
+    cropped, extent = _cut_out(ink)
     whole = np.zeros(ink.shape, dtype=np.float32)
-    whole[extent] = _clean(ink[extent])
-    cropped = _crop(whole)
+    whole[extent] = cropped
     fitted = _fit(cropped)
     return Steps(whole, cropped, fitted, _centre(fitted))
 
 
-def _clean(ink: np.ndarray) -> np.ndarray:
-    """Remove what is faint and what is no part of the drawing; the strongest ink becomes 1."""
+def _cut_out(ink: np.ndarray) -> tuple[np.ndarray, Extent]:
+    """Give the drawing without what is faint and without specks, in 0..1, and where it lies."""
+    rows, columns = _extent(ink)  # what follows costs as much as it has pixels
+    ink = ink[rows, columns].astype(np.float32)
     strongest = float(ink.max(initial=0))
     if strongest < MIN_CONTRAST:
         raise Problem(422, "nothing_drawn", "nothing is drawn")
-    ink = ink.astype(np.float32)
-    cleaned = _without_specks(np.where(ink < CROP_SHARE * strongest, 0, ink))
-    of_one: np.ndarray = cleaned / cleaned.max()
-    return of_one
+    is_ink = _without_specks(ink >= CROP_SHARE * strongest)
+    inner = _extent(is_ink)
+    cropped = np.where(is_ink[inner], ink[inner], 0)
+    return cropped / cropped.max(), (_within(rows, inner[0]), _within(columns, inner[1]))
 
 
-def _without_specks(ink: np.ndarray) -> np.ndarray:
-    pieces, count = ndimage.label(ink, structure=np.ones((3, 3)))
+def _without_specks(is_ink: np.ndarray) -> np.ndarray:
+    pieces, count = ndimage.label(is_ink, structure=np.ones((3, 3)))
     if count < 2:
-        return ink
+        return is_ink
     areas = np.bincount(pieces.ravel())
     areas[0] = 0
     large = areas >= GRAIN_AREA_SHARE * areas.max()
@@ -87,21 +90,22 @@ def _without_specks(ink: np.ndarray) -> np.ndarray:
     is_drawing = longer_sides >= SPECK_SHARE * longer_sides.max()
     first, last = starts[is_drawing].min(axis=0), stops[is_drawing].max(axis=0)
     is_within = ((starts >= first) & (stops <= last)).all(axis=1)
-    is_ink = np.concatenate([[False], is_drawing | is_within])
-    kept: np.ndarray = np.where(is_ink[numbers][pieces], ink, 0)
+    is_part = np.concatenate([[False], is_drawing | is_within])
+    kept: np.ndarray = is_part[numbers][pieces]
     return kept
 
 
-def _crop(ink: np.ndarray) -> np.ndarray:
-    return ink[_extent(ink)]
-
-
-def _extent(ink: np.ndarray) -> tuple[slice, slice]:
-    """Give the rows and the columns that hold all ink. What follows costs as much as it has pixels."""
+def _extent(ink: np.ndarray) -> Extent:
+    """Give the rows and the columns that hold all ink."""
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return slice(0), slice(0)
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _within(outer: slice, inner: slice) -> slice:
+    """Give a part of a part as a part of the whole."""
+    return slice(outer.start + inner.start, outer.start + inner.stop)
 
 
 def _fit(ink: np.ndarray) -> np.ndarray:
