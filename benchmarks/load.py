@@ -43,6 +43,11 @@ class Load:
     unanswered: int
 
     @property
+    def answers(self) -> int:
+        """Count the answers of any status."""
+        return sum(self.statuses.values())
+
+    @property
     def failed(self) -> int:
         """Count the requests that were not answered 200."""
         return self.unanswered + sum(count for status, count in self.statuses.items() if status != 200)

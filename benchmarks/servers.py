@@ -76,8 +76,20 @@ def wait_for(url: str) -> None:
             time.sleep(0.01)
 
 
+def cpu_s(server_pid: int) -> float:
+    """Give the seconds of processor that a server and its workers have taken so far."""
+    ticks = 0
+    for pid in (server_pid, *_children(server_pid)):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def workers_mb(server_pid: int) -> list[float]:
     """Give the resident memory of each worker of a gunicorn in MB of 10^6 bytes."""
-    children = Path(f"/proc/{server_pid}/task/{server_pid}/children").read_text().split()
-    statuses = [Path(f"/proc/{child}/status").read_text() for child in children]
+    statuses = [Path(f"/proc/{child}/status").read_text() for child in _children(server_pid)]
     return [int(status.split("VmRSS:")[1].split()[0]) * 1024 / 1e6 for status in statuses]
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
