@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
-# More answer faster only if there are clients for them, and each takes 150 MB.
+# More answer faster only if there are clients for them, and each takes 190 MB.
 MOST_WORKERS = 2
 
 

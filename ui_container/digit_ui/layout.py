@@ -1,4 +1,4 @@
-"""Let OpenVINO compute a convolution and what follows it in one go: 1.7 times as many pictures a second.
+"""Let OpenVINO compute a convolution and what follows it in one go: half as many pictures more a second.
 
 Keras puts the channels last, OpenVINO puts them first. Traced, every layer is led from one order to the other and back,
 and what lies between two of those turns cannot join the convolution. Here each turn is carried past the layers that
