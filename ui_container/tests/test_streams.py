@@ -92,7 +92,7 @@ def test_a_stream_ends_when_the_server_is_to_stop(app):
 
 
 class Server:
-    """The server as it is run, without a model."""
+    """The server as it is run, without a model; with one worker, so that it is known who answers."""
 
     def __init__(self, shared_dir: Path, **environment: str) -> None:
         self.watching = []
@@ -101,7 +101,7 @@ class Server:
         with self.log_file.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", "--config", UI / "gunicorn.conf.py", "--pythonpath", UI],
-                env={**inherited, "SHARED_DIR": str(shared_dir), "PORT": "0", **environment},
+                env={**inherited, "SHARED_DIR": str(shared_dir), "PORT": "0", "WEB_CONCURRENCY": "1", **environment},
                 stdout=log,
                 stderr=log,
             )
