@@ -110,7 +110,7 @@ def test_every_container_is_locked_up(stack, service):
     host = facts["HostConfig"]
     assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and not host["CapAdd"]
     assert "no-new-privileges:true" in host["SecurityOpt"]
-    assert 0 < host["Memory"] <= 3 * 2**30 and 0 < host["PidsLimit"] <= 500
+    assert 0 < host["Memory"] <= 3 * 2**30 and 0 < host["PidsLimit"] <= 1_000
     assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
     assert facts["Config"]["User"] == f"{OWNER}:{GROUP}"
     assert host["RestartPolicy"]["Name"] == "unless-stopped"
