@@ -31,9 +31,10 @@ def main() -> None:
     """Time every way, or be the process that times one."""
     parser = argparse.ArgumentParser(description="Time an epoch.")
     parser.add_argument("way", nargs="?", choices=WAYS)
+    parser.add_argument("--clock", choices=("monotonic", "process_time"), default="monotonic")
     chosen = parser.parse_args()
     if chosen.way is not None:
-        print(json.dumps(time_lesson(*WAYS[chosen.way], ROWS, EPOCHS)))
+        print(json.dumps(time_lesson(*WAYS[chosen.way], ROWS, EPOCHS, chosen.clock)))
         return
     seconds = compare([BASELINE, *WAYS], ROUNDS)
     baseline = seconds[BASELINE].median
@@ -46,27 +47,30 @@ def main() -> None:
     save("steps", "make bench-steps", {name: epoch.values for name, epoch in seconds.items()}, [table])
 
 
-def compare(names: list[str], rounds: int) -> dict[str, Spread]:
-    """Time ways by turns; give the seconds of an epoch of EPOCH_ROWS digits."""
+def compare(names: list[str], rounds: int, clock: str = "monotonic") -> dict[str, Spread]:
+    """Time ways by turns; give the seconds of an epoch of EPOCH_ROWS digits.
+
+    clock: `process_time` counts those of the processor, on which other work has little influence.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
         for name in names:
-            seconds[name] += [value * EPOCH_ROWS / ROWS for value in epochs_of(name)]
+            seconds[name] += [value * EPOCH_ROWS / ROWS for value in epochs_of(name, clock)]
     return {name: Spread(values) for name, values in seconds.items()}
 
 
-def epochs_of(name: str) -> list[float]:
+def epochs_of(name: str, clock: str) -> list[float]:
     """Time a way in a process of its own: seconds an epoch of ROWS digits."""
-    program = [FOLDER / "steps.py", name]
+    program = [FOLDER / "steps.py", name, f"--clock={clock}"]
     if name == BASELINE:
-        options = {"time-alone": ROWS, "batch-size": BATCH_SIZE, "epochs": 1 + EPOCHS}
+        options = {"time-alone": ROWS, "batch-size": BATCH_SIZE, "epochs": 1 + EPOCHS, "clock": clock}
         program = [FOLDER / "baselines" / "keras_fit.py", *(f"--{key}={value}" for key, value in options.items())]
     output = subprocess.run([sys.executable, *program], check=True, capture_output=True, text=True).stdout
     values: list[float] = [float(line) for line in output.split()] if name == BASELINE else json.loads(output)
     return values[1:]
 
 
-def time_lesson(forms: float, non_digits: float, batch_size: int, count: int, epochs: int) -> list[float]:
+def time_lesson(forms: float, non_digits: float, batch_size: int, count: int, epochs: int, clock: str) -> list[float]:
     """Time epochs of the trainer's own step on `count` scanned digits, the first one, which compiles, among them."""
     sys.path.insert(0, str(FOLDER.parent / "algo_container"))
     from trainer.cores import divide_cores
@@ -90,11 +94,11 @@ def time_lesson(forms: float, non_digits: float, batch_size: int, count: int, ep
     sources = Sources(part, ((drawn, forms), (draw_non_digits(1_000, 1, shapes), non_digits)))
     lesson, steps = Lesson(build_cnn(), 1), Steps(sources, batch_size, 1)
     lesson.compile(keras.optimizers.Adam(1e-3, use_ema=True), jit_compile=False, steps_per_execution=STEPS_AT_ONCE)
-    seconds = []
+    seconds, now = [], getattr(time, clock)
     for _ in range(1 + epochs):
-        started = time.monotonic()
+        started = now()
         lesson.fit(steps, verbose=0)
-        seconds.append(time.monotonic() - started)
+        seconds.append(now() - started)
     return seconds
 
 

@@ -22,16 +22,18 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--time-alone", type=int, metavar="ROWS")
+    parser.add_argument("--clock", choices=("monotonic", "process_time"), default="monotonic")
     chosen = parser.parse_args()
     model = build_cnn()
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     if chosen.time_alone:
         rng = np.random.default_rng(1)
         x, y = rng.random((chosen.time_alone, 28, 28, 1), dtype=np.float32), rng.integers(0, 10, chosen.time_alone)
+        clock = getattr(time, chosen.clock)
         for _ in range(chosen.epochs):
-            started = time.monotonic()
+            started = clock()
             model.fit(x, y, batch_size=chosen.batch_size, verbose=0)
-            print(time.monotonic() - started, flush=True)
+            print(clock() - started, flush=True)
         return
     (x, y), test = read(chosen.data / "train.csv.gz"), read(chosen.data / "test.csv.gz")
     for _ in range(chosen.epochs):
