@@ -4,7 +4,8 @@ from functools import partial
 
 from flask import Flask, Response
 
-from digit_ui import assets, compression, explain, feedback, health, i18n, page, predict, problems, training
+from digit_ui import assets, compression, explain, feedback, health, i18n, page, predict, problems, reference, training
+from digit_ui.api import Described
 from digit_ui.assets import Assets
 from digit_ui.database import FeedbackStore
 from digit_ui.export import Export
@@ -29,7 +30,7 @@ SECURITY_HEADERS = {
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the application. No model is read and no database opened until `watch()` or a request asks for it."""
     settings = settings or Settings.from_environment()
-    app = Flask(__name__, static_folder=None)
+    app = Described(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
     model, store = ModelInService(settings), FeedbackStore(settings.database_url)
@@ -50,8 +51,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.init_app(app)
     i18n.init_app(app)
     compression.init_app(app)
-    for module in (assets, page, predict, explain, feedback, training, health):
-        app.register_blueprint(module.bp)
+    for pages in (assets, page, reference):
+        app.register_blueprint(pages.bp)
+    for operations in (predict, explain, feedback, training, health):
+        app.add(operations.bp)
     policy = CONTENT_SECURITY_POLICY.format(style=loaded.hash_of("page.css"))
     app.after_request(partial(_secure, {"Content-Security-Policy": policy, **SECURITY_HEADERS}))
     return app

@@ -6,7 +6,8 @@ import mimetypes
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.resources import files
 from pathlib import Path
 
 from flask import Blueprint, Response, current_app, url_for
@@ -15,6 +16,12 @@ from digit_ui.compression import answer_compressed, compress, is_text
 from digit_ui.problems import Problem
 
 FOLDER = Path(__file__).with_name("static")
+# Swagger UI as a package brings it.
+SWAGGER = Path(str(files("flask_openapi3_swagger"))) / "templates" / "swagger"
+INSTALLED = {
+    "vendor/swagger-ui.css": SWAGGER / "css" / "swagger-ui.css",
+    "vendor/swagger-ui.js": SWAGGER / "js" / "swagger-ui-bundle.js",
+}
 KEPT_S = 365 * 24 * 3600
 DIGEST_LENGTH = 12
 IMPORTED = re.compile(r'^(?:import|\}) .*\bfrom "\./(.+)";$', re.MULTILINE)
@@ -29,10 +36,10 @@ class Assets:
     contents: Mapping[str, bytes]
 
     @classmethod
-    def read(cls, folder: Path = FOLDER) -> "Assets":
-        """Read every file of the folder."""
-        paths = sorted(path for path in folder.rglob("*") if path.is_file())
-        return cls({path.relative_to(folder).as_posix(): path.read_bytes() for path in paths})
+    def read(cls, folder: Path = FOLDER, installed: Mapping[str, Path] = INSTALLED) -> "Assets":
+        """Read every file of the folder, and those that packages bring, by the name that they get."""
+        own = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+        return cls({name: path.read_bytes() for name, path in sorted({**own, **installed}.items())})
 
     @cached_property
     def digest(self) -> str:
@@ -43,15 +50,14 @@ class Assets:
         return digest.hexdigest()[:DIGEST_LENGTH]
 
     @cached_property
-    def compressed(self) -> dict[str, bytes]:
-        """Compress what is text, as small as gzip can: it is done once."""
-        names = [name for name in self.contents if is_text(media_type(name))]
-        return {name: compress(self.contents[name], level=9) for name in names}
+    def compressed(self) -> Callable[[str], bytes]:
+        """Compress a file as small as gzip can, when it is first asked for."""
+        return cache(lambda name: compress(self.contents[name], level=9))
 
     @cached_property
-    def imports(self) -> dict[str, list[str]]:
-        """Find what each script imports, from its own folder."""
-        return {name: IMPORTED.findall(self.text(name)) for name in self.contents if name.endswith(".js")}
+    def imports(self) -> Callable[[str], list[str]]:
+        """Find what a script imports, from its own folder."""
+        return cache(lambda name: IMPORTED.findall(self.text(name)))
 
     def modules(self, scripts: Sequence[str]) -> list[str]:
         """List all that a page's scripts cannot start without: each script before what it imports, the first first."""
@@ -62,7 +68,7 @@ class Assets:
                 name = waiting.pop(0)
                 if name not in found:
                     found.append(name)
-                    waiting += self.imports[name]
+                    waiting += self.imports(name)
         return found
 
     def text(self, name: str) -> str:
@@ -83,8 +89,8 @@ def asset(digest: str, name: str) -> Response:
     response = Response(assets.contents[name], mimetype=media_type(name))
     response.cache_control.public = response.cache_control.immutable = True
     response.cache_control.max_age = KEPT_S
-    if name in assets.compressed:
-        answer_compressed(response, lambda: assets.compressed[name])
+    if is_text(response.mimetype):
+        answer_compressed(response, lambda: assets.compressed(name))
     return response
 
 

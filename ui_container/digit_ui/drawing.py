@@ -8,8 +8,10 @@ from typing import Annotated, TypeVar
 
 import numpy as np
 from flask import Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic.config import JsonDict
 
+from digit_ui.api import MAX_DRAWINGS
 from digit_ui.fields import parse_json, validate
 from digit_ui.picture import FORMATS, ink_of_picture, ink_of_strokes, media_type_of
 from digit_ui.preprocessing import to_network_input
@@ -25,11 +27,36 @@ Coordinate = Annotated[float, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE, stric
 Point = tuple[Coordinate, Coordinate]
 
 
+Image = Annotated[
+    str, Field(description="data:image/png;base64,… or data:image/jpeg;…", json_schema_extra={"format": "picture"})
+]
+Strokes = Annotated[
+    list[list[Point]],
+    Field(
+        description="x to the right, y down, in any unit",
+        max_length=MAX_STROKES,
+        json_schema_extra={"contains": {"type": "array", "minItems": 1}},
+    ),
+]
+ONE_OF_BOTH: JsonDict = {
+    "oneOf": [
+        {"required": ["image"], "properties": {"image": {"type": "string"}}},
+        {"required": ["strokes"], "properties": {"strokes": {"type": "array"}}},
+    ]
+}
+
+
 class DrawingBody(BaseModel):
     """The JSON forms of a drawing: exactly one of `image` and `strokes`."""
 
-    image: str | None = None
-    strokes: Annotated[list[list[Point]], Field(max_length=MAX_STROKES)] | None = None
+    model_config = ConfigDict(json_schema_extra=ONE_OF_BOTH)
+
+    image: Image | None = None
+    strokes: Strokes | None = None
+
+
+class DrawingBodies(RootModel[Annotated[list[DrawingBody], Field(min_length=1, max_length=MAX_DRAWINGS)]]):
+    """Many drawings at once."""
 
 
 Body = TypeVar("Body", bound=DrawingBody)
@@ -66,6 +93,33 @@ def read_fields(request: Request, model: type[Body]) -> tuple[Body, bytes | None
         f"the body is {kind or 'of no stated type'}; send application/json, image/png, image/jpeg or "
         "multipart/form-data with a file field 'image'",
     )
+
+
+def read_drawings(request: Request) -> tuple[list[Drawing], bool]:
+    """Read one drawing or many, and say which.
+
+    Many are a JSON list, or pictures in form fields `images`. Raises what `read_fields` and `read_drawing` do, naming
+    the drawing, counted from 0, where there are many.
+    """
+    if request.mimetype == "application/json":
+        sent = _parse_strokes(request.get_data())
+        if not isinstance(sent, list):
+            return [read_drawing(validate(DrawingBody, sent), None)], False
+        bodies = validate(DrawingBodies, sent).root
+        return [_read_one_of_many(place, body, None) for place, body in enumerate(bodies)], True
+    files = request.files.getlist("images") if request.mimetype == "multipart/form-data" else []
+    if not files:
+        return [read_drawing(*read_fields(request, DrawingBody))], False
+    if len(files) > MAX_DRAWINGS:
+        raise Problem(422, "too_many_drawings", f"the form has {len(files)} images, expected at most {MAX_DRAWINGS}")
+    return [_read_one_of_many(place, DrawingBody(), file.read()) for place, file in enumerate(files)], True
+
+
+def _read_one_of_many(place: int, body: DrawingBody, picture: bytes | None) -> Drawing:
+    try:
+        return read_drawing(body, picture)
+    except Problem as problem:
+        raise Problem(problem.status, problem.code, f"drawing {place}: {problem.detail}") from problem
 
 
 def read_drawing(body: DrawingBody, picture: bytes | None) -> Drawing:

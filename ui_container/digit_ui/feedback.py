@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Annotated
 
-from flask import Blueprint, Response, current_app, jsonify, request, stream_with_context
-from pydantic import StringConstraints
+from flask import Response, current_app, request, stream_with_context
+from pydantic import BaseModel, StringConstraints
 
 from digit_ui.admin import require_reader
+from digit_ui.api import FEEDBACK, READER, ApiBlueprint, answer, contents, problems
 from digit_ui.database import Feedback, FeedbackStore, StoreError
 from digit_ui.drawing import DrawingBody, read_drawing, read_fields
 from digit_ui.fields import Digit
@@ -18,7 +19,7 @@ from digit_ui.problems import Problem
 CSV_HEADER = ",".join(["label", *(f"{row}x{column}" for row in range(1, SIDE + 1) for column in range(1, SIDE + 1))])
 
 log = logging.getLogger(__name__)
-bp = Blueprint("feedback", __name__)
+bp = ApiBlueprint("feedback", __name__, FEEDBACK)
 
 
 class FeedbackBody(DrawingBody):
@@ -30,8 +31,18 @@ class FeedbackBody(DrawingBody):
     session: Annotated[str, StringConstraints(max_length=64)] | None = None
 
 
-@bp.post("/feedback")
-def give() -> tuple[Response, int]:
+class FeedbackReceipt(BaseModel):
+    """What names the stored drawing."""
+
+    id: str
+
+
+@bp.post(
+    "/feedback",
+    responses={201: FeedbackReceipt, **problems(400, 413, 415, 422, 503)},
+    openapi_extensions=bp.takes_drawings(FeedbackBody),
+)
+def give() -> Response:
     """Store a drawing with its label; 201 means that it survives a power cut."""
     body, picture = read_fields(request, FeedbackBody)
     with current_app.extensions["turns"].turn():
@@ -50,10 +61,10 @@ def give() -> tuple[Response, int]:
     except StoreError as error:
         log.error("feedback could not be stored: %s", error)
         raise Problem(503, "store_unavailable", "the feedback could not be stored; send it again later", 10) from error
-    return jsonify({"id": feedback_id}), 201
+    return answer(FeedbackReceipt(id=feedback_id), 201)
 
 
-@bp.get("/feedback.csv")
+@bp.get("/feedback.csv", responses={200: contents("text/csv"), **problems(401, 403, 503)}, security=READER)
 def export() -> Response:
     """Stream every drawing in Kaggle's layout: label,1x1,...,28x28."""
     require_reader()

@@ -2,13 +2,16 @@
 
 import json
 import math
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from digit_ui.problems import Problem
 
 Fields = TypeVar("Fields", bound=BaseModel)
+
+
+_Digit = Annotated[int, Field(ge=0, le=9)]
 
 
 def _ascii_digit(value: object) -> object:
@@ -18,7 +21,14 @@ def _ascii_digit(value: object) -> object:
     return value
 
 
-Digit = Annotated[int, Field(ge=0, le=9, strict=True), BeforeValidator(_ascii_digit)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Digit = Annotated[
+    int,
+    Field(ge=0, le=9, strict=True),
+    BeforeValidator(
+        _ascii_digit, json_schema_input_type=_Digit | Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
+    ),
+]
 
 
 def parse_json(data: bytes) -> object:
@@ -34,9 +44,14 @@ def validate(model: type[Fields], fields: object) -> Fields:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in fault["loc"]) or "the body"
-        raise Problem(422, "bad_field", f"{where}: {fault['msg']} (got {repr(fault['input'])[:60]})") from error
+        raise refusal(error) from error
+
+
+def refusal(error: ValidationError) -> Problem:
+    """Say which field is wrong, the first if there are several."""
+    fault = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in fault["loc"]) or "the body"
+    return Problem(422, "bad_field", f"{where}: {fault['msg']} (got {repr(fault['input'])[:60]})")
 
 
 def _refuse_constant(name: str) -> float:

@@ -6,9 +6,12 @@ import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 Facts = dict[str, Any]
+UtcText = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Signature = tuple[int, int, int]
 
 

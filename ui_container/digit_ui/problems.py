@@ -1,15 +1,29 @@
 """Every error that leaves the server is application/problem+json (RFC 9457)."""
 
-import json
 import logging
 from collections.abc import Mapping
 
 from flask import Flask, Response
+from pydantic import BaseModel, ConfigDict
 from werkzeug import Response as WerkzeugResponse
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
+MEDIA_TYPE = "application/problem+json"
+
 log = logging.getLogger(__name__)
+
+
+class ProblemBody(BaseModel):
+    """What went wrong (RFC 9457). `code` is for programs and stays the same, `detail` is for people."""
+
+    model_config = ConfigDict(title="ProblemBody")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str
 
 
 class Problem(Exception):
@@ -63,11 +77,5 @@ def _from_bug(error: Exception) -> Response:
 
 
 def _respond(status: int, code: str, detail: str) -> Response:
-    body = {
-        "type": "about:blank",
-        "title": HTTP_STATUS_CODES.get(status, "Error"),
-        "status": status,
-        "code": code,
-        "detail": detail,
-    }
-    return Response(json.dumps(body), status, content_type="application/problem+json")
+    body = ProblemBody(title=HTTP_STATUS_CODES.get(status, "Error"), status=status, code=code, detail=detail)
+    return Response(body.model_dump_json(), status, content_type=MEDIA_TYPE)

@@ -2,23 +2,37 @@
 
 import logging
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Response, current_app, request
+from pydantic import BaseModel, Field
 
 from digit_ui import training_export, training_gallery, training_versions
 from digit_ui.admin import require_administrator, require_reader, require_token
+from digit_ui.api import ADMINISTRATOR, READER, TRAINING, ApiBlueprint, answer, contents, problems
 from digit_ui.database import StoreError
 from digit_ui.gallery import Gallery
+from digit_ui.json_files import Facts
 from digit_ui.page import render_page
 from digit_ui.problems import Problem, from_problem
 from digit_ui.streams import Streams
 from digit_ui.training_messages import training_messages
 from digit_ui.training_state import TrainingState
+from digit_ui.training_versions import Requested
 
 log = logging.getLogger(__name__)
-bp = Blueprint("training", __name__, url_prefix="/training")
-bp.register_blueprint(training_versions.bp)
-bp.register_blueprint(training_gallery.bp)
-bp.register_blueprint(training_export.bp)
+bp = ApiBlueprint("training", __name__, TRAINING, url_prefix="/training")
+bp.add(training_versions.bp)
+bp.add(training_gallery.bp)
+bp.add(training_export.bp)
+
+
+class Status(BaseModel):
+    """What is in service and what the trainer does; `job` and `watcher` are what it says of itself."""
+
+    model_version: str | None
+    model_origin: str | None
+    watcher: Facts | None
+    job: Facts | None
+    revision: str = Field(description="another one whenever anything but the job has changed")
 
 
 @bp.before_request
@@ -44,37 +58,37 @@ def report_store(error: StoreError) -> Response:
     return from_problem(Problem(503, "store_unavailable", "the feedback store is out of reach; ask again later", 10))
 
 
-@bp.get("")
+@bp.get("", doc_ui=False)
 def page() -> Response:
     """Show the training page in the visitor's language."""
     return render_page("training.html", training_messages())
 
 
-@bp.get("/admin")
+@bp.get("/admin", responses={204: None, **problems(401, 403)}, security=ADMINISTRATOR)
 def check_token() -> tuple[str, int]:
     """Answer 204 to who has the token."""
     require_token()
     return "", 204
 
 
-@bp.get("/status")
+@bp.get("/status", responses={200: Status, **problems(401, 403)}, security=READER)
 def status() -> Response:
     """Say what the trainer is doing."""
-    return jsonify(_state().status())
+    return answer(Status(**_state().status()))
 
 
-@bp.get("/events")
+@bp.get("/events", responses={200: contents("text/event-stream"), **problems(401, 403, 503)}, security=READER)
 def events() -> Response:
     """Say the same again whenever it has changed."""
     streams: Streams = current_app.extensions["streams"]
     return streams.open(_state().status, request.environ.get("gunicorn.socket"))
 
 
-@bp.post("/retrain")
-def retrain() -> tuple[Response, int]:
+@bp.post("/retrain", responses={202: Requested, **problems(401, 403, 503)}, security=ADMINISTRATOR)
+def retrain() -> Response:
     """Ask the watching trainer to train now."""
     gallery: Gallery = current_app.extensions["gallery"]
-    return jsonify({"request": gallery.request("retrain")}), 202
+    return answer(Requested(request=gallery.request("retrain")), 202)
 
 
 def _state() -> TrainingState:

@@ -3,9 +3,10 @@
 import socket
 from itertools import chain
 
-from flask import Blueprint, Response, current_app, request
+from flask import Response, current_app, request
 
 from digit_ui.admin import require_token
+from digit_ui.api import ADMINISTRATOR, TRAINING, ApiBlueprint, contents, problems
 from digit_ui.export import Export, ExportRunning
 from digit_ui.problems import Problem, from_problem
 from digit_ui.training_state import TrainingState
@@ -13,7 +14,7 @@ from digit_ui.training_state import TrainingState
 # Who has not taken a piece of a few megabytes after so long has gone, and must not hold a thread.
 STALLED_S = 300
 
-bp = Blueprint("export", __name__, url_prefix="/feedback/export")
+bp = ApiBlueprint("export", __name__, TRAINING, url_prefix="/feedback/export")
 
 
 @bp.errorhandler(ExportRunning)
@@ -22,7 +23,7 @@ def report_running(_error: ExportRunning) -> Response:
     return from_problem(Problem(503, "export_running", "another export has not ended yet; ask again later", 30))
 
 
-@bp.get("")
+@bp.get("", responses={200: contents("application/x-ndjson"), **problems(401, 403, 503)}, security=ADMINISTRATOR)
 def export() -> Response:
     """Stream every drawing as a line of JSON; it says more than the gallery, so it always needs the token."""
     require_token()
