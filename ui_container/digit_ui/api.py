@@ -95,7 +95,11 @@ class ApiBlueprint(APIBlueprint):
         schema = self.refer(model)
         others = {name: part for name, part in _properties(model).items() if name not in ("image", "strokes")}
         required = [name for name in model.model_json_schema().get("required", []) if name in others]
-        form = {"type": "object", "properties": {"image": PICTURE, **others}, "required": ["image", *required]}
+        form: dict[str, Any] = {
+            "type": "object",
+            "properties": {"image": PICTURE, **others},
+            "required": ["image", *required],
+        }
         content = {
             "application/json": {"schema": schema},
             **{media_type: {"schema": PICTURE} for media_type in FORMATS.values()},
@@ -114,10 +118,9 @@ class ApiBlueprint(APIBlueprint):
                 for name, part in others.items()
             ]
         if list_model is not None:
-            images = {"type": "array", "items": PICTURE, "minItems": 1, "maxItems": MAX_DRAWINGS}
-            several = {"type": "object", "properties": {"images": images}, "required": ["images"]}
             content["application/json"] = {"schema": {"anyOf": [schema, self.refer(list_model)]}}
-            content["multipart/form-data"] = {"schema": {"anyOf": [form, several]}}
+            form["properties"]["images"] = {"type": "array", "items": PICTURE, "minItems": 1, "maxItems": MAX_DRAWINGS}
+            form["anyOf"] = [{"required": form.pop("required")}, {"required": ["images"]}]
         return operation
 
     def refer(self, model: type[BaseModel]) -> dict[str, str]:

@@ -15,10 +15,10 @@ _Digit = Annotated[int, Field(ge=0, le=9)]
 
 
 def _ascii_digit(value: object) -> object:
-    """Forms carry text; take "3", but neither "３" nor 3.0 nor true, which Python would read as numbers."""
-    if isinstance(value, str) and len(value) == 1 and value.isascii() and value.isdigit():
-        return int(value)
-    return value
+    """Take "3", as forms carry it, and 3.0, which is 3 in JSON; neither "３" nor true, which Python would take too."""
+    is_digit = isinstance(value, str) and len(value) == 1 and value.isascii() and value.isdigit()
+    is_whole = isinstance(value, float) and value.is_integer()
+    return int(value) if is_digit or is_whole else value  # type: ignore[call-overload] # it is one of the two
 
 
 Share = Annotated[float, Field(ge=0, le=1)]

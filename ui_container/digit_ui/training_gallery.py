@@ -23,7 +23,7 @@ class GalleryQuery(BaseModel):
     digit: Digit | None = None
     wrong: Literal["0", "1"] = Field("0", description="1: only what was read wrongly")
     held: Literal["0", "1"] = Field("0", description="1: only what the trainer holds back")
-    before: Annotated[int, Field(ge=1, lt=2**63)] | None = Field(None, description="`next` of the page before")
+    before: Annotated[int, Field(ge=1, lt=2**53)] | None = Field(None, description="`next` of the page before")
     limit: Annotated[int, Field(ge=1, le=200)] = 60
 
 

@@ -118,7 +118,8 @@ def shared_dir(tmp_path) -> Path:
 
 @pytest.fixture
 def settings(shared_dir, cache_dir) -> Settings:
-    return Settings.from_environment({"SHARED_DIR": str(shared_dir), "CACHE_DIR": str(cache_dir)})
+    environment = {"SHARED_DIR": str(shared_dir), "CACHE_DIR": str(cache_dir), "ADMIN_TOKEN": TOKEN}
+    return Settings.from_environment(environment)
 
 
 @pytest.fixture

@@ -2,17 +2,36 @@
 
 import pytest
 import schemathesis
-from conftest import ADMIN, DIGIT_STROKES, TOKEN, data_url, draw, encode
+from conftest import ADMIN, data_url, draw, encode
 from digit_ui import create_app
 from digit_ui.settings import Settings
 from hypothesis import HealthCheck, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 PICTURES = [encode(draw(digit)) for digit in range(10)]
 PHOTOGRAPHS = [encode(draw(digit), "JPEG") for digit in range(10)]
+DATA_URLS = [data_url(picture) for picture in PICTURES]
+DECODABLE = [*PICTURES, *PHOTOGRAPHS, *DATA_URLS, None]
 # Pages for people, and what they load.
 NOT_FOR_PROGRAMS = {"page.index", "training.page", "reference.page", "reference.description", "assets.asset"}
+
+
+def is_beyond_description(case) -> bool:
+    """Tell whether a request may be refused though no schema can say so: pictures must be ones that can be decoded."""
+    if case.media_type in ("image/png", "image/jpeg"):
+        lacks_label = (
+            case.path == "/feedback" and "label" not in case.query
+        )  # which is elsewhere if there is no picture
+        return lacks_label or case.body not in DECODABLE
+    drawings = [drawing for drawing in as_list(case.body) if isinstance(drawing, dict)]
+    images = [image for drawing in drawings for name in ("image", "images") for image in as_list(drawing.get(name))]
+    return not all(image in DECODABLE for image in images)
+
+
+def as_list(value) -> list:
+    return value if isinstance(value, list) else [value]
 
 
 def operations() -> list[str]:
@@ -28,12 +47,7 @@ OPERATIONS = operations()
 schemathesis.openapi.media_type("image/png", st.sampled_from(PICTURES))
 schemathesis.openapi.media_type("image/jpeg", st.sampled_from(PHOTOGRAPHS))
 schemathesis.openapi.format("binary", st.sampled_from(PICTURES + PHOTOGRAPHS))
-schemathesis.openapi.format("picture", st.sampled_from([data_url(picture) for picture in PICTURES]))
-
-
-@pytest.fixture
-def settings(shared_dir, cache_dir) -> Settings:
-    return Settings.from_environment({"SHARED_DIR": str(shared_dir), "CACHE_DIR": str(cache_dir), "ADMIN_TOKEN": TOKEN})
+schemathesis.openapi.format("picture", st.sampled_from(DATA_URLS))
 
 
 @pytest.fixture
@@ -48,7 +62,8 @@ def test_every_operation_does_what_is_described(client, app, name):
     @given(case=operation.as_strategy())
     @effort(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     def check(case):
-        case.call_and_validate(headers=ADMIN)
+        unsure = [positive_data_acceptance] if is_beyond_description(case) else []
+        case.call_and_validate(headers={**ADMIN, "Accept-Encoding": "identity"}, excluded_checks=unsure)
 
     check()
 
@@ -69,12 +84,3 @@ def test_the_description_is_openapi_3_1_and_says_how_errors_look(description):
                 "application/json" not in answer.get("content", {}) or code.startswith("2")
                 for code, answer in operation["responses"].items()
             )
-
-
-def test_a_list_of_drawings_is_answered_in_its_order(client):
-    sent = [{"strokes": DIGIT_STROKES[3]}, {"image": data_url(encode(draw(7)))}, {"strokes": DIGIT_STROKES[1]}]
-    answers = client.post("/predict", json=sent).get_json()
-    assert [answer["digit"] for answer in answers] == [3, 7, 1]
-    for body, answer in zip(sent, answers, strict=True):
-        alone = client.post("/predict", json=body).get_json()
-        assert alone["probabilities"] == pytest.approx(answer["probabilities"], abs=1e-5)

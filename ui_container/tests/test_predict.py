@@ -45,7 +45,42 @@ def test_what_the_network_saw_comes_with_the_answer_if_asked_for(client):
     assert [len(row) for row in seen] == [28] * 28 and max(max(row) for row in seen) == 255
 
 
+def test_a_list_of_drawings_is_answered_in_its_order(client):
+    sent = [{"strokes": DIGIT_STROKES[3]}, {"image": data_url(PNG)}, {"strokes": DIGIT_STROKES[1]}]
+    answers = client.post("/predict?input=1", json=sent).get_json()
+    assert [answer["digit"] for answer in answers] == [3, 7, 1]
+    for body, answer in zip(sent, answers, strict=True):
+        alone = client.post("/predict?input=1", json=body).get_json()
+        assert alone["probabilities"] == pytest.approx(answer["probabilities"], abs=1e-5)
+        assert alone["input"] == answer["input"]
+
+
+def test_a_form_with_images_is_answered_by_a_list_even_if_there_is_only_one(client):
+    for digits in ([5, 2, 9], [4]):
+        files = [(io.BytesIO(encode(draw(digit))), f"{digit}.png") for digit in digits]
+        answers = client.post("/predict", data={"images": files}).get_json()
+        assert [answer["digit"] for answer in answers] == digits
+
+
+def test_of_many_drawings_the_one_that_cannot_be_read_is_named(client):
+    good = {"strokes": DIGIT_STROKES[3]}
+    cases = [
+        ({"json": [good, {"strokes": []}]}, 422, "nothing_drawn", "drawing 1:"),
+        ({"json": [good, {"image": "x"}, good]}, 400, "not_a_data_url", "drawing 1:"),
+        ({"json": [good, good, 3]}, 422, "bad_field", "2:"),
+        ({"data": {"images": [(io.BytesIO(PNG), "a"), (io.BytesIO(b"x"), "b")]}}, 415, "not_an_image", "drawing 1:"),
+    ]
+    for request, status, code, named in cases:
+        answer = client.post("/predict", **request)
+        problem = answer.get_json(force=True)
+        assert (answer.status_code, problem["code"]) == (status, code)
+        assert problem["detail"].startswith(named)
+
+
 REFUSALS = {
+    "an empty list": ({"json": []}, 422, "bad_field"),
+    "101 drawings": ({"json": [{"strokes": [[[0, 0]]]}] * 101}, 422, "bad_field"),
+    "101 images": ({"data": {"images": [(io.BytesIO(PNG), "a")] * 101}}, 422, "too_many_drawings"),
     "no JSON": ({"data": "{", "content_type": "application/json"}, 400, "bad_json"),
     "NaN": ({"data": '{"strokes": [[[NaN, 1]]]}', "content_type": "application/json"}, 400, "bad_json"),
     "overflow": ({"data": '{"strokes": [[[1e999, 1]]]}', "content_type": "application/json"}, 400, "bad_json"),

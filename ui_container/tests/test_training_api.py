@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import ADMIN, PRETRAINED, TOKEN, publish
+from conftest import ADMIN, PRETRAINED, publish
 from digit_ui import engine
 from digit_ui.database import Feedback
 from digit_ui.settings import Settings
@@ -28,12 +28,6 @@ HOSTILE_NAMES = [
     "v1 ",
     "x" * 65,
 ]
-
-
-@pytest.fixture
-def settings(shared_dir, cache_dir) -> Settings:
-    environment = {"SHARED_DIR": str(shared_dir), "CACHE_DIR": str(cache_dir), "ADMIN_TOKEN": TOKEN}
-    return Settings.from_environment(environment)
 
 
 @pytest.fixture

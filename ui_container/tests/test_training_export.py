@@ -20,12 +20,6 @@ NO_DRAWING = {"pixels": bytes(784), "original": b"[[[0,0],[1,9]]]", "original_ty
 
 
 @pytest.fixture
-def settings(shared_dir, cache_dir) -> Settings:
-    environment = {"SHARED_DIR": str(shared_dir), "CACHE_DIR": str(cache_dir), "ADMIN_TOKEN": TOKEN}
-    return Settings.from_environment(environment)
-
-
-@pytest.fixture
 def client(app):
     """A client that sends the token."""
     client = app.test_client()
