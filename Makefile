@@ -60,13 +60,14 @@ test-vagrant: .venv/tests/.browser ## `vagrant up` on an emulated machine (root 
 publish: ## Build both images for both architectures and push them (DOCKERHUB_USER=you)
 	bonus/publish.sh
 
-check: .venv/tests/.ready .venv/ui-test/.ready .venv/algo-test/.ready ## Formatter, linters, types, locks, translations, schema
+check: .venv/tests/.ready .venv/ui/.ready .venv/algo/.ready .venv/ui-test/.ready .venv/algo-test/.ready ## Formatter, linters, types, locks, vulnerabilities, list of parts, translations, schema
 	.venv/tests/bin/ruff format --check .
 	.venv/tests/bin/ruff check .
 	cd algo_container && ../$(IN_ALGO_TESTS) -m mypy trainer cnn_mnist.py
 	cd ui_container && ../$(IN_UI_TESTS) -m mypy digit_ui
 	find . \( -path ./.venv -o -path ./.git \) -prune -o \( -name '*.sh' -o -path ./.ci/run \) -print0 | xargs -0 .venv/tests/bin/shellcheck --exclude SC2016
 	tests/check-locks.sh
+	tests/check-supply-chain.sh
 	tests/check-translations.sh
 	$(IN_TESTS) -m pytest tests/test_schema.py
 
