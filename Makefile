@@ -60,6 +60,10 @@ test-vagrant: .venv/tests/.browser ## `vagrant up` on an emulated machine (root 
 publish: ## Build both images for both architectures and push them (DOCKERHUB_USER=you)
 	bonus/publish.sh
 
+fuzz: .venv/algo-test/.ready .venv/ui-test/.ready ## Feed a million damaged pictures, bodies, CSVs, manifests and models to what reads them (FUZZ_INPUTS, FUZZ_SEED)
+	export FUZZ_INPUTS="$${FUZZ_INPUTS:-1000000}" FUZZ_SEED="$${FUZZ_SEED:-$$RANDOM}"; \
+	$(IN_UI_TESTS) -m pytest ui_container/tests/test_fuzz.py ui_container/tests/test_api.py && $(IN_ALGO_TESTS) -m pytest algo_container/tests/test_fuzz.py
+
 check: .venv/tests/.ready .venv/ui/.ready .venv/algo/.ready .venv/ui-test/.ready .venv/algo-test/.ready ## Formatter, linters, types, locks, vulnerabilities, list of parts, translations, schema
 	.venv/tests/bin/ruff format --check .
 	.venv/tests/bin/ruff check .
@@ -156,4 +160,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish check format lock translations bench bench-quick bench-serving bench-page report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean
+.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish fuzz check format lock translations bench bench-quick bench-serving bench-page report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean

@@ -65,6 +65,7 @@ def test_the_usual_dresses_of_a_csv_are_read(tmp_path, lines, dress):
 
 
 BAD_CELLS = [
+    (17, 5, "1e999", r"row 17, column 1x5: '1e999', expected a whole number 0-255"),
     (17, 5, "256", r"row 17, column 1x5: '256', expected a whole number 0-255"),
     (17, 5, "-1", r"row 17, column 1x5: '-1'"),
     (17, 784, "12.5", r"row 17, column 28x28: '12.5'"),

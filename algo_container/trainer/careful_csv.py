@@ -28,12 +28,18 @@ def read_blocks(path: Path, limits: Mapping[str, int]) -> Iterator[np.ndarray]:
     try:
         with warnings.catch_warnings(), pd.read_csv(path, **options) as frames:
             warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas only warns where it drops a column
+            warnings.simplefilter("error", RuntimeWarning)  # and NumPy where a number is no int64
             for frame in frames:
                 block = frame.to_numpy()
                 if block.size and (block.min() < 0 or (block.max(axis=0) > largest).any()):
                     raise _first_fault(path, limits)
                 yield block.astype(np.uint8)
-    except (ValueError, OverflowError, pd.errors.ParserWarning) as error:  # a ParserError is a ValueError
+    except (
+        ValueError,
+        OverflowError,
+        pd.errors.ParserWarning,
+        RuntimeWarning,
+    ) as error:  # a ParserError is a ValueError
         raise _first_fault(path, limits) from error
 
 

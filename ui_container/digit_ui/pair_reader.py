@@ -38,12 +38,16 @@ def read_config(text: str) -> dict[str, Any]:
     """Parse model.json to the form of Keras 3. Raises PairError if it is no model, or one that holds code."""
     try:
         config = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PairError(f"model.json is not JSON ({error}); write it with model.to_json()") from error
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict | list) or "class_name" not in config:
         raise PairError("model.json is JSON but describes no Keras model; write it with model.to_json()")
     _refuse_code(config)
-    return from_keras2(config)
+    try:
+        return from_keras2(config)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {_reason(error)}"
+        raise PairError(f"model.json describes no network of Keras 2 or 3 ({reason})") from error
 
 
 def convert(model_json: Path, model_h5: Path, folder: Path) -> None:

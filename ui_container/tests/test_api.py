@@ -5,6 +5,7 @@ import schemathesis
 from conftest import ADMIN, data_url, draw, encode
 from digit_ui import create_app
 from digit_ui.settings import Settings
+from fuzzing import INPUTS, SEED
 from hypothesis import HealthCheck, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 PICTURES = [encode(draw(digit)) for digit in range(10)]
 PHOTOGRAPHS = [encode(draw(digit), "JPEG") for digit in range(10)]
 DATA_URLS = [data_url(picture) for picture in PICTURES]
+EXAMPLES = max(60, INPUTS // 1000)
 DECODABLE = [*PICTURES, *PHOTOGRAPHS, *DATA_URLS, None]
 # Pages for people, and what they load.
 NOT_FOR_PROGRAMS = {"page.index", "training.page", "reference.page", "reference.description", "assets.asset"}
@@ -60,7 +62,7 @@ def test_every_operation_does_what_is_described(client, app, name):
     operation = schemathesis.openapi.from_wsgi("/openapi.json", app).find_operation_by_id(name)
 
     @given(case=operation.as_strategy())
-    @effort(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @effort(max_examples=EXAMPLES, derandomize=SEED == 0, deadline=None, suppress_health_check=list(HealthCheck))
     def check(case):
         unsure = [positive_data_acceptance] if is_beyond_description(case) else []
         case.call_and_validate(headers={**ADMIN, "Accept-Encoding": "identity"}, excluded_checks=unsure)

@@ -360,7 +360,15 @@ def test_what_failed_for_a_passing_reason_is_tried_again(model, shared_dir, monk
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"), [("{", "not JSON"), ("[]", "no Keras model"), ('{"a": 1}', "no Keras model")]
+    ("text", "reason"),
+    [
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "no Keras model"),
+        ('{"a": 1}', "no Keras model"),
+        ('{"class_name": "Sequential", "config": [{"config": {}}]}', "no network of Keras 2 or 3"),
+        ('{"class_name": "Sequential", "config": {"layers": 3}}', "no network of Keras 2 or 3"),
+    ],
 )
 def test_json_that_is_no_model_is_refused(text, reason):
     with pytest.raises(PairError, match=reason):
