@@ -95,6 +95,9 @@ bench-quick: .venv/algo/.ready .venv/ui/.ready ## Fail if a ratio is below half 
 bench-serving: .venv/ui/.ready .venv/baselines/.ready ## Measure the server under load against a tutorial's, its start and memory (needs `wrk`)
 	.venv/ui/bin/python benchmarks/serving.py
 
+soak: .venv/ui/.ready ## Keep the server under load of 8 clients, and fail if a request fails or memory or waiting grows (MINUTES=10; needs `wrk`)
+	.venv/ui/bin/python benchmarks/soak.py --minutes "$${MINUTES:-10}"
+
 bench-page: .venv/ui-test/.ready .venv/tests/.browser ## Measure the page: bytes, first paint on a slow phone, ink, questions while drawing
 	$(IN_TESTS) benchmarks/page.py
 
@@ -160,4 +163,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish fuzz check format lock translations bench bench-quick bench-serving bench-page report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean
+.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish fuzz check format lock translations bench bench-quick bench-serving soak bench-page report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean
