@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,14 @@ class Served:
     def get(self, path: str) -> dict:
         with urllib.request.urlopen(self.url + path, timeout=10) as response:
             return json.load(response)
+
+    def refusal(self, path: str) -> str | None:
+        """Return the code of the problem that is answered; None where it is none."""
+        try:
+            self.get(path)
+        except urllib.error.HTTPError as error:
+            return json.load(error)["code"]
+        return None
 
     def post(self, path: str, body: dict) -> dict:
         request = urllib.request.Request(

@@ -110,8 +110,9 @@ def test_a_hand_that_is_corrected_is_read_better_and_one_can_go_back(server, sma
         late = server.post("/feedback", {"strokes": others[0], "label": 1})["id"]  # while it trains
         server.wait_until(lambda: stage(server) == "publishing", timeout_s=240)
         with clients(server) as (answers, failures):
-            server.wait_until(lambda: server.get("/readyz")["model_version"] != shipped, timeout_s=60)
-            retrained = server.get("/readyz")["model_version"]
+            retrained = server.wait_until(
+                lambda: (version := server.get("/readyz")["model_version"]) != shipped and version, timeout_s=60
+            )
             time.sleep(0.5)
         assert failures == []
         assert {version for version, _ in answers} == {shipped, retrained}

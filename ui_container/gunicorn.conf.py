@@ -4,6 +4,8 @@ import gc
 import os
 import runpy
 import secrets
+import shutil
+import tempfile
 from pathlib import Path
 
 # Run as files: imported, they would bring the whole application into the process that only watches the workers.
@@ -27,6 +29,36 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 made_token = None if os.environ.get("ADMIN_TOKEN", "").strip() else secrets.token_urlsafe(24)
 if made_token:
     os.environ["ADMIN_TOKEN"] = made_token
+
+# Where the workers tell each other what they do. A reload runs this file again, in the same process.
+if not os.environ.get("WORKERS_DIR", "").endswith(own_suffix := f"-{os.getpid()}"):
+    os.environ["WORKERS_DIR"] = tempfile.mkdtemp(prefix="chiffres-", suffix=own_suffix, dir=worker_tmp_dir)
+board = runpy.run_path(str(PACKAGE / "board.py"))["Board"](Path(os.environ["WORKERS_DIR"]))
+
+
+def nworkers_changed(server, new_value, old_value) -> None:  # noqa: ANN001, ARG001 # gunicorn's own
+    """Tell the workers how many they are to be."""
+    board.expect(new_value)
+
+
+def pre_fork(server, worker) -> None:  # noqa: ANN001, ARG001 # gunicorn's own
+    """Give a place to each worker before it is there: until it says what it serves, the server is not ready."""
+    worker.place = board.take_place()
+
+
+def post_fork(server, worker) -> None:  # noqa: ANN001, ARG001 # gunicorn's own
+    """Let a worker know its place."""
+    os.environ["WORKER_PLACE"] = str(worker.place)
+
+
+def child_exit(server, worker) -> None:  # noqa: ANN001, ARG001 # gunicorn's own
+    """Free the place of a worker that has ended, however it did."""
+    board.free(worker.place)
+
+
+def on_exit(server) -> None:  # noqa: ANN001, ARG001 # gunicorn's own
+    """Leave nothing behind."""
+    shutil.rmtree(os.environ["WORKERS_DIR"], ignore_errors=True)
 
 
 def when_ready(server) -> None:  # noqa: ANN001 # gunicorn's own type

@@ -83,6 +83,12 @@ class Stack(Served):
         self.wait_until(lambda: self.get("/readyz"))
         return self
 
+    def start_without_store(self) -> "Stack":
+        """Start the user interface where it cannot keep feedback, and wait until it says that it lacks nothing else."""
+        self.up("ui_container")
+        self.wait_until(lambda: self.refusal("/readyz") == "store_unavailable")
+        return self
+
     def stop(self) -> None:
         self.compose("stop", "ui_container")
 

@@ -108,7 +108,7 @@ def test_a_read_only_shared_folder_is_said_and_the_page_goes_on(stacks, small_da
     stack = stacks()
     stack.take(small_data)
     with mounted(stack.shared_dir, "remount,ro"):
-        stack.start()
+        stack.start_without_store()
         assert stack.post("/predict", SEVEN)["digit"] == 7
         with pytest.raises(OSError, match="503"):
             stack.post("/feedback", {**SEVEN, "label": 7})
@@ -129,9 +129,11 @@ def test_a_full_disk_is_said_and_the_page_goes_on(stacks, small_data):
                 filler.write(bytes(4096))
         with pytest.raises(OSError, match="503"):
             stack.post("/feedback", {**SEVEN, "label": 7})
+        stack.wait_until(lambda: stack.refusal("/readyz") == "store_unavailable")
         assert stack.post("/predict", SEVEN)["digit"] == 7
         (stack.shared_dir / "filler").unlink()
         assert stack.post("/feedback", {**SEVEN, "label": 7})["id"]
+        stack.wait_until(lambda: stack.get("/readyz"))
         stack.remove()
 
 

@@ -12,10 +12,12 @@ from digit_ui.export import Export
 from digit_ui.gallery import Gallery
 from digit_ui.serving import ModelInService
 from digit_ui.settings import Settings
+from digit_ui.store_check import StoreCheck
 from digit_ui.streams import Streams
 from digit_ui.training_state import TrainingState
 from digit_ui.turns import Turns
 from digit_ui.versions import Versions
+from digit_ui.workers import Workers
 
 # {style}: the hash of the one style sheet that the pages carry in themselves.
 CONTENT_SECURITY_POLICY = (
@@ -33,14 +35,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Described(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
-    model, store = ModelInService(settings), FeedbackStore(settings.database_url)
+    workers = Workers.from_environment()
+    model, store = ModelInService(settings, workers), FeedbackStore(settings.database_url)
     versions, gallery = Versions(settings.shared_dir, settings.pretrained_dir), Gallery(store)
     loaded = Assets.read()
     app.extensions |= {
         "assets": loaded,
         "settings": settings,
         "model": model,
+        "workers": workers,
         "feedback": store,
+        "store_check": StoreCheck(store),
         "versions": versions,
         "gallery": gallery,
         "export": Export(store),

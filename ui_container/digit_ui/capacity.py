@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
-# More answer more clients on several cores, but each takes 190 MB, and /readyz speaks for the one that answers it.
-WORKERS = 1
+# Each takes 190 MB.
+MOST_WORKERS = 4
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Capacity:
     def from_environment(cls, environment: Mapping[str, str] = os.environ, cores: int | None = None) -> "Capacity":
         """Read WEB_CONCURRENCY, MAX_WAITING, MAX_WAIT_S and THREADS. Raises ValueError naming the one that is wrong."""
         cores = cores or usable_cores()
-        workers = _count(environment, "WEB_CONCURRENCY", WORKERS)
+        workers = _count(environment, "WEB_CONCURRENCY", min(cores, MOST_WORKERS))
         return cls(
             workers=workers,
             at_once=max(1, cores // workers),

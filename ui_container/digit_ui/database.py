@@ -1,14 +1,16 @@
 """The feedback store: SQLite in the shared folder by default, any database that SQLAlchemy knows by its URL."""
 
 import logging
+import tempfile
 import threading
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
-from sqlalchemy import URL, CheckConstraint, Engine, Index, LargeBinary, String, select, text
+from sqlalchemy import URL, CheckConstraint, Engine, Index, LargeBinary, String, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import DateTime
@@ -16,6 +18,8 @@ from sqlalchemy.types import DateTime
 from digit_ui.engine import open_engine
 
 ROWS_A_FETCH = 500
+# About what a drawing with its picture takes.
+ROOM_BYTES = 64 * 2**10
 # ImportError: the URL names a database whose driver is not installed.
 UNAVAILABLE = (SQLAlchemyError, OSError, ImportError)
 WRONG = text("digit != label")
@@ -99,6 +103,16 @@ class FeedbackStore:
             session.add(feedback)
             session.commit()
             return feedback.id
+
+    def check(self) -> None:
+        """Do all that writing needs, and leave nothing behind. Raises StoreError if the store cannot be written."""
+        with self.session() as session:
+            # It changes no row, but must get the writer's lock of a database that may be written.
+            session.execute(update(Feedback).where(Feedback.number < 0).values(label=0))
+            if self._url.get_backend_name() == "sqlite" and self._url.database:
+                # The database's own file tells nothing of a full disk before the log beside it has to grow.
+                with tempfile.TemporaryFile(dir=Path(self._url.database).parent) as room:
+                    room.write(bytes(ROOM_BYTES))
 
     def rows(self) -> Generator[tuple[int, np.ndarray], None, None]:
         """Yield every label with its pixels uint8 (784,), oldest first, without holding them all in memory.

@@ -10,6 +10,7 @@ from digit_ui.classifier import Classifier
 from digit_ui.conversion import converted, forget
 from digit_ui.problems import Problem
 from digit_ui.settings import Settings
+from digit_ui.workers import InService, Workers
 
 # What was refused for a reason that may pass, such as a full disk or too little memory, is tried again this often.
 RETRY_S = 30
@@ -21,10 +22,12 @@ log = logging.getLogger(__name__)
 class ModelInService:
     """Holds the model that answers; a request takes it once and keeps it to its end.
 
-    refusals: for each place whose model cannot be served, the sentence that says why.
+    workers: who is told what is in service; refusals: for each place whose model cannot be served, the sentence that
+    says why.
     """
 
     settings: Settings
+    workers: Workers = field(default_factory=Workers)
     refusals: dict[str, str] = field(default_factory=dict)
     _classifier: Classifier | None = None
     _seen: list[tuple[object, ...]] | None = None
@@ -76,6 +79,7 @@ class ModelInService:
         self.refusals = refusals
         self._seen = seen
         self._retry_at = time.monotonic() + RETRY_S if passing else float("inf")
+        self._tell()
 
     def watch(self) -> threading.Thread:
         """Refresh now and then again every poll interval, in a thread that ends with the process."""
@@ -91,6 +95,17 @@ class ModelInService:
             except Exception:
                 log.exception("the shared folder could not be looked at; what is in service stays")
             pause.wait(self.settings.poll_interval_s)
+
+    def _tell(self) -> None:
+        model = self._classifier
+        self.workers.tell(
+            InService(
+                model_version=None if model is None else model.version,
+                model_origin=None if model is None else model.origin,
+                lacking=self.why_none() if model is None else None,
+                refused=list(self.refusals.values()),
+            )
+        )
 
     def _serve(self, candidate: Candidate) -> None:
         artefact = candidate.read()
