@@ -8,6 +8,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from prometheus_client.multiprocess import mark_process_dead
+
 # Run as files: imported, they would bring the whole application into the process that only watches the workers.
 PACKAGE = Path(__file__).resolve().parent / "digit_ui"
 capacity = runpy.run_path(str(PACKAGE / "capacity.py"))["Capacity"].from_environment()
@@ -33,6 +35,7 @@ if made_token:
 # Where the workers tell each other what they do. A reload runs this file again, in the same process.
 if not os.environ.get("WORKERS_DIR", "").endswith(own_suffix := f"-{os.getpid()}"):
     os.environ["WORKERS_DIR"] = tempfile.mkdtemp(prefix="chiffres-", suffix=own_suffix, dir=worker_tmp_dir)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = os.environ["WORKERS_DIR"]
 board = runpy.run_path(str(PACKAGE / "board.py"))["Board"](Path(os.environ["WORKERS_DIR"]))
 
 
@@ -54,6 +57,7 @@ def post_fork(server, worker) -> None:  # noqa: ANN001, ARG001 # gunicorn's own
 def child_exit(server, worker) -> None:  # noqa: ANN001, ARG001 # gunicorn's own
     """Free the place of a worker that has ended, however it did."""
     board.free(worker.place)
+    mark_process_dead(worker.place)
 
 
 def on_exit(server) -> None:  # noqa: ANN001, ARG001 # gunicorn's own

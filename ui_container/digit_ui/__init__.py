@@ -4,12 +4,26 @@ from functools import partial
 
 from flask import Flask, Response
 
-from digit_ui import assets, compression, explain, feedback, health, i18n, page, predict, problems, reference, training
+from digit_ui import (
+    assets,
+    compression,
+    explain,
+    feedback,
+    health,
+    i18n,
+    page,
+    predict,
+    problems,
+    reference,
+    scraping,
+    training,
+)
 from digit_ui.api import Described
 from digit_ui.assets import Assets
 from digit_ui.database import FeedbackStore
 from digit_ui.export import Export
 from digit_ui.gallery import Gallery
+from digit_ui.metrics import Metrics
 from digit_ui.serving import ModelInService
 from digit_ui.settings import Settings
 from digit_ui.store_check import StoreCheck
@@ -38,7 +52,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     workers = Workers.from_environment()
     model, store = ModelInService(settings, workers), FeedbackStore(settings.database_url)
     versions, gallery = Versions(settings.shared_dir, settings.pretrained_dir), Gallery(store)
-    loaded = Assets.read()
+    loaded, metrics = Assets.read(), Metrics()
+    turns = Turns(settings.capacity.at_once, settings.capacity.max_waiting, settings.capacity.max_wait_s)
+    turns.changed = metrics.turns
     app.extensions |= {
         "assets": loaded,
         "settings": settings,
@@ -51,8 +67,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         "export": Export(store),
         "training": TrainingState(settings.shared_dir, model, versions, gallery),
         "streams": Streams(),
-        "turns": Turns(settings.capacity.at_once, settings.capacity.max_waiting, settings.capacity.max_wait_s),
+        "turns": turns,
+        "metrics": metrics,
     }
+    metrics.init_app(app)
     problems.init_app(app)
     i18n.init_app(app)
     compression.init_app(app)
@@ -60,6 +78,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(pages.bp)
     for operations in (predict, explain, feedback, training, health):
         app.add(operations.bp)
+    if settings.metrics:
+        app.add(scraping.bp)
     policy = CONTENT_SECURITY_POLICY.format(style=loaded.hash_of("page.css"))
     app.after_request(partial(_secure, {"Content-Security-Policy": policy, **SECURITY_HEADERS}))
     return app

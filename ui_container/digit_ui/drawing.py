@@ -13,6 +13,7 @@ from pydantic.config import JsonDict
 
 from digit_ui.api import MAX_DRAWINGS
 from digit_ui.fields import parse_json, validate
+from digit_ui.metrics import stage, timed
 from digit_ui.picture import FORMATS, ink_of_picture, ink_of_strokes, media_type_of
 from digit_ui.preprocessing import to_network_input
 from digit_ui.problems import Problem
@@ -71,6 +72,7 @@ class Drawing:
     pixels: np.ndarray
 
 
+@timed("parse")
 def read_fields(request: Request, model: type[Body]) -> tuple[Body, bytes | None]:
     """Read a request's fields into `model`, and the picture that came as bytes, if it did.
 
@@ -102,11 +104,12 @@ def read_drawings(request: Request) -> tuple[list[Drawing], bool]:
     the drawing, counted from 0, where there are many.
     """
     if request.mimetype == "application/json":
-        sent = _parse_strokes(request.get_data())
-        if not isinstance(sent, list):
-            return [read_drawing(validate(DrawingBody, sent), None)], False
-        bodies = validate(DrawingBodies, sent).root
-        return [_read_one_of_many(place, body, None) for place, body in enumerate(bodies)], True
+        with stage("parse"):
+            sent = _parse_strokes(request.get_data())
+            parsed = validate(DrawingBodies, sent) if isinstance(sent, list) else validate(DrawingBody, sent)
+        if isinstance(parsed, DrawingBody):
+            return [read_drawing(parsed, None)], False
+        return [_read_one_of_many(place, body, None) for place, body in enumerate(parsed.root)], True
     files = request.files.getlist("images") if request.mimetype == "multipart/form-data" else []
     if not files:
         return [read_drawing(*read_fields(request, DrawingBody))], False
@@ -125,7 +128,9 @@ def _read_one_of_many(place: int, body: DrawingBody, picture: bytes | None) -> D
 def read_drawing(body: DrawingBody, picture: bytes | None) -> Drawing:
     """Turn the fields of a request into a drawing. Raises Problem 400, 415 or 422 ("nothing is drawn")."""
     ink, original, media_type = _read(body, picture)
-    return Drawing(original, media_type, to_network_input(ink))
+    with stage("preprocess"):
+        pixels = to_network_input(ink)
+    return Drawing(original, media_type, pixels)
 
 
 def read_ink(body: DrawingBody, picture: bytes | None) -> np.ndarray:
@@ -133,6 +138,7 @@ def read_ink(body: DrawingBody, picture: bytes | None) -> np.ndarray:
     return _read(body, picture)[0]
 
 
+@timed("decode")
 def _read(body: DrawingBody, picture: bytes | None) -> tuple[np.ndarray, bytes, str]:
     """Give the ink, the drawing as it came, and its media type."""
     given = [name for name, value in (("image", body.image), ("strokes", body.strokes)) if value is not None]

@@ -61,6 +61,7 @@ def give() -> Response:
     except StoreError as error:
         log.error("feedback could not be stored: %s", error)
         raise Problem(503, "store_unavailable", "the feedback could not be stored; send it again later", 10) from error
+    current_app.extensions["metrics"].labelled(body.label, body.digit)
     return answer(FeedbackReceipt(id=feedback_id), 201)
 
 

@@ -10,6 +10,7 @@ from digit_ui.api import READING, ApiBlueprint, answer, problems
 from digit_ui.classifier import Classifier
 from digit_ui.drawing import DrawingBodies, DrawingBody, read_drawings
 from digit_ui.fields import Digit, Share
+from digit_ui.metrics import Metrics, stage
 from digit_ui.preprocessing import SIDE
 
 # float32 has no more.
@@ -72,10 +73,13 @@ def predict(query: PredictQuery) -> Response:
 
 def _predict(pixels: np.ndarray, with_input: bool) -> list[Prediction]:
     classifier: Classifier = current_app.extensions["model"].get()
-    readings = classifier.read(pixels)
-    digits = readings.probabilities.argmax(axis=1).tolist()
+    with stage("model"):
+        readings = classifier.read(pixels)
+    digits, are_digits = readings.probabilities.argmax(axis=1).tolist(), readings.is_digit.tolist()
+    metrics: Metrics = current_app.extensions["metrics"]
+    metrics.answered(digits, are_digits, readings.probabilities.max(axis=1))
     predictions: list[Prediction] = []
-    for place, (digit, is_digit) in enumerate(zip(digits, readings.is_digit.tolist(), strict=True)):
+    for place, (digit, is_digit) in enumerate(zip(digits, are_digits, strict=True)):
         probabilities = [round(value, DECIMALS) for value in readings.probabilities[place].tolist()]
         fields = {
             "digit": digit,

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 
-from flask import Flask, Response
+from flask import Flask, Response, current_app
 from pydantic import BaseModel, ConfigDict
 from werkzeug import Response as WerkzeugResponse
 from werkzeug.exceptions import HTTPException
@@ -77,5 +77,6 @@ def _from_bug(error: Exception) -> Response:
 
 
 def _respond(status: int, code: str, detail: str) -> Response:
+    current_app.extensions["metrics"].problem(code, status)
     body = ProblemBody(title=HTTP_STATUS_CODES.get(status, "Error"), status=status, code=code, detail=detail)
     return Response(body.model_dump_json(), status, content_type=MEDIA_TYPE)

@@ -30,6 +30,9 @@ class ModelInService:
     workers: Workers = field(default_factory=Workers)
     refusals: dict[str, str] = field(default_factory=dict)
     _classifier: Classifier | None = None
+    _since: float = 0.0
+    _swaps: int = 0
+    _refusals: int = 0
     _seen: list[tuple[object, ...]] | None = None
     _retry_at: float = float("inf")
 
@@ -73,6 +76,7 @@ class ModelInService:
             except Exception as error:  # noqa: BLE001 # whatever one model stumbles over, the next must get its turn
                 passing = passing or not isinstance(error, ArtefactError) or isinstance(error, TransientError)
                 refusals[candidate.origin] = str(error) or type(error).__name__
+                self._refusals += 1
                 log.error("the %s is refused: %s", candidate.origin, error)
                 if self._classifier is not None:
                     break  # what serves goes on serving; only a start looks further down the list
@@ -104,6 +108,9 @@ class ModelInService:
                 model_origin=None if model is None else model.origin,
                 lacking=self.why_none() if model is None else None,
                 refused=list(self.refusals.values()),
+                since=self._since,
+                swaps=self._swaps,
+                refusals=self._refusals,
             )
         )
 
@@ -117,5 +124,7 @@ class ModelInService:
         except ArtefactError:
             forget(folder)
             raise
+        self._swaps += self._classifier is not None
+        self._since = time.time()
         self._classifier = classifier  # one assignment: a request sees the old one or the new one
         log.info("serving %s, version %s", candidate.origin, artefact.version)

@@ -20,7 +20,8 @@ class Settings:
     shared_dir: where models are found; pretrained_dir: where the shipped one is; cache_dir: where their converted form
     is kept, trusted as our own code is; database_url: any SQLAlchemy URL; poll_interval_s: how often a new model is
     looked for; admin_token: who sends it may change things, nobody where there is none; training_public: whether the
-    others may see the training and what people drew; capacity: how much is done at once.
+    others may see the training and what people drew; metrics: whether anybody may read them; capacity: how much is
+    done at once.
     """
 
     shared_dir: Path
@@ -31,6 +32,7 @@ class Settings:
     poll_interval_s: float
     admin_token: str | None = field(default=None, repr=False)
     training_public: bool = True
+    metrics: bool = True
     capacity: Capacity = field(default_factory=Capacity.from_environment)
 
     @classmethod
@@ -51,6 +53,7 @@ class Settings:
             poll_interval_s=_positive(environment, "POLL_INTERVAL_S", 1.0),
             admin_token=_token(environment, "ADMIN_TOKEN"),
             training_public=_switch(environment, "TRAINING_PUBLIC", default=True),
+            metrics=_switch(environment, "METRICS", default=True),
             capacity=Capacity.from_environment(environment),
         )
 

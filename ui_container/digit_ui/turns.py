@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from digit_ui.problems import Problem
@@ -13,13 +13,15 @@ RETRY_AFTER_S = 1
 class Turns:
     """Lets `at_once` threads work and `max_waiting` others wait for them, first come, first served.
 
-    More than the cores can do at once makes nobody's answer come sooner, and everybody's later.
+    More than the cores can do at once makes nobody's answer come sooner, and everybody's later. `changed` is told how
+    many work and how many wait.
     """
 
     def __init__(self, at_once: int, max_waiting: int, max_wait_s: float) -> None:
         self.at_once = at_once
         self.max_waiting = max_waiting
         self.max_wait_s = max_wait_s
+        self.changed: Callable[[int, int], None] = lambda *_: None
         self._working = 0
         self._waiting: deque[threading.Event] = deque()
         self._changing = threading.Lock()
@@ -42,6 +44,7 @@ class Turns:
         with self._changing:
             if self._working < self.at_once:
                 self._working += 1
+                self._say()
                 return
             if len(self._waiting) >= self.max_waiting:
                 raise Problem(
@@ -52,6 +55,7 @@ class Turns:
                 )
             called = threading.Event()
             self._waiting.append(called)
+            self._say()
         if not called.wait(self.max_wait_s):
             self._give_up(called)
 
@@ -60,6 +64,7 @@ class Turns:
             if called.is_set():  # just now, after all
                 return
             self._waiting.remove(called)
+            self._say()
         raise Problem(
             503,
             "too_busy",
@@ -74,3 +79,7 @@ class Turns:
                 self._waiting.popleft().set()
             else:
                 self._working -= 1
+            self._say()
+
+    def _say(self) -> None:
+        self.changed(self._working, len(self._waiting))

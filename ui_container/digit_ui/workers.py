@@ -11,12 +11,19 @@ from digit_ui.board import Board
 
 
 class InService(BaseModel):
-    """What a worker says of its model; `lacking` says why there is none, `refused` what it would not serve and why."""
+    """What a worker says of its model; `lacking` says why there is none, `refused` what it would not serve and why.
+
+    since: when the model was put into service, in seconds since 1970; swaps: how many models came after the first one;
+    refusals: how often one was refused.
+    """
 
     model_version: str | None = None
     model_origin: str | None = None
     lacking: str | None = None
     refused: list[str] = []
+    since: float = 0.0
+    swaps: int = 0
+    refusals: int = 0
 
 
 @dataclass
