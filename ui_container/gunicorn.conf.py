@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 import runpy
 import secrets
 import shutil
@@ -10,15 +11,25 @@ from pathlib import Path
 
 from prometheus_client.multiprocess import mark_process_dead
 
+FILES = 4096
+OTHER_FILES = 256
+
 # Run as files: imported, they would bring the whole application into the process that only watches the workers.
 PACKAGE = Path(__file__).resolve().parent / "digit_ui"
 capacity = runpy.run_path(str(PACKAGE / "capacity.py"))["Capacity"].from_environment()
+limits = runpy.run_path(str(PACKAGE / "limits.py"))["Limits"].from_environment()
 
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '5000'}"
 wsgi_app = "digit_ui.wsgi:app"
 worker_class = runpy.run_path(str(PACKAGE / "worker.py"))["LingeringWorker"]
+worker_class.limits = limits
 workers = capacity.workers
 threads = capacity.threads + capacity.max_waiting
+# Each is an open file, and some files are for other things.
+files, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+files = max(files, FILES if most_files == resource.RLIM_INFINITY else min(FILES, most_files))
+resource.setrlimit(resource.RLIMIT_NOFILE, (files, most_files))
+worker_connections = min(FILES, files) - OTHER_FILES
 timeout = 60
 graceful_timeout = 5
 control_socket_disable = True  # a socket that nothing here talks to

@@ -18,7 +18,7 @@ from digit_ui import (
     scraping,
     training,
 )
-from digit_ui.api import Described
+from digit_ui.api import MAX_DRAWINGS, Described
 from digit_ui.assets import Assets
 from digit_ui.database import FeedbackStore
 from digit_ui.export import Export
@@ -32,6 +32,11 @@ from digit_ui.training_state import TrainingState
 from digit_ui.turns import Turns
 from digit_ui.versions import Versions
 from digit_ui.workers import Workers
+
+# A picture each, or one picture and its few fields.
+MAX_FORM_PARTS = MAX_DRAWINGS + 10
+# Of those that are no files.
+MAX_FORM_FIELDS_BYTES = 64 * 1024
 
 # {style}: the hash of the one style sheet that the pages carry in themselves.
 CONTENT_SECURITY_POLICY = (
@@ -47,7 +52,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     """Make the application. No model is read and no database opened until `watch()` or a request asks for it."""
     settings = settings or Settings.from_environment()
     app = Described(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["MAX_CONTENT_LENGTH"] = settings.limits.max_body_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_FIELDS_BYTES
+    app.config["MAX_FORM_PARTS"] = MAX_FORM_PARTS
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
     workers = Workers.from_environment()
     model, store = ModelInService(settings, workers), FeedbackStore(settings.database_url)

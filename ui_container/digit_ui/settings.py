@@ -9,6 +9,7 @@ from platformdirs import user_cache_path
 from sqlalchemy import URL, make_url
 
 from digit_ui.capacity import Capacity
+from digit_ui.limits import Limits, positive_number
 
 PROJECT_SHARED_DIR = Path(__file__).resolve().parents[2] / "shared"
 
@@ -21,19 +22,19 @@ class Settings:
     is kept, trusted as our own code is; database_url: any SQLAlchemy URL; poll_interval_s: how often a new model is
     looked for; admin_token: who sends it may change things, nobody where there is none; training_public: whether the
     others may see the training and what people drew; metrics: whether anybody may read them; capacity: how much is
-    done at once.
+    done at once; limits: how much a request may take.
     """
 
     shared_dir: Path
     pretrained_dir: Path
     cache_dir: Path
     database_url: URL
-    max_body_bytes: int
     poll_interval_s: float
     admin_token: str | None = field(default=None, repr=False)
     training_public: bool = True
     metrics: bool = True
     capacity: Capacity = field(default_factory=Capacity.from_environment)
+    limits: Limits = field(default_factory=Limits.from_environment)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -49,24 +50,13 @@ class Settings:
             pretrained_dir=Path(environment.get("PRETRAINED_DIR") or shared_dir / "pretrained").resolve(),
             cache_dir=Path(environment.get("CACHE_DIR") or user_cache_path("projet-digit")).resolve(),
             database_url=make_url(given) if given else URL.create("sqlite", database=str(default_database)),
-            max_body_bytes=int(_positive(environment, "MAX_BODY_BYTES", 8 * 2**20)),
-            poll_interval_s=_positive(environment, "POLL_INTERVAL_S", 1.0),
+            poll_interval_s=positive_number(environment, "POLL_INTERVAL_S", 1.0),
             admin_token=_token(environment, "ADMIN_TOKEN"),
             training_public=_switch(environment, "TRAINING_PUBLIC", default=True),
             metrics=_switch(environment, "METRICS", default=True),
             capacity=Capacity.from_environment(environment),
+            limits=Limits.from_environment(environment),
         )
-
-
-def _positive(environment: Mapping[str, str], name: str, default: float) -> float:
-    text = environment.get(name) or str(default)
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{name} is {text!r}, expected a number above 0, such as {default:g}")
-    return value
 
 
 def _token(environment: Mapping[str, str], name: str) -> str | None:

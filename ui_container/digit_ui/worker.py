@@ -1,24 +1,91 @@
-"""gunicorn's threaded worker, whose threads wait a little for a client's next request.
+"""gunicorn's threaded worker, whose threads are only given requests that have come whole.
 
-gunicorn gives a connection back to its main thread after each answer, which gives it to another thread when the next
-request is there: a third of the time that a short request takes. gunicorn.conf.py reads this, so it imports nothing of
-ours.
+gunicorn lets a thread wait while a client sends, so that as many slow or silent clients as there are threads keep
+everybody else from an answer. Here they cost a socket each: the main thread gathers what they send, and gives up who
+takes too long, or who has been silent longest where too many are.
+
+gunicorn also gives a connection back to its main thread after each answer, which gives it to another thread when the
+next request is there: a third of the time that a short request takes. Here a thread waits a little for the next one.
+gunicorn.conf.py runs this as a file, so it imports nothing of ours.
 """
 
+import errno
+import runpy
 import select
+import selectors
+import time
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
+Connection = runpy.run_path(str(Path(__file__).with_name("connection.py")))["Connection"]
+
 LINGER_MS = 100
+SWEEP_EVERY_S = 0.5
+# A server that is to stop waits so long for a request that is on its way.
+STOPPING_S = 2
+# Of all requests that are being sent or answered: many drawings, or sixteen of the largest bodies by default.
+MAX_HELD_BYTES = 32 * 2**20
 
 
 class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes without types
-    """Answers the requests of one client in one thread while they come quickly and there are threads enough."""
+    """Answers the requests of one client in one thread while they come quickly and there are threads enough.
+
+    limits: how much a request may take, a `Limits`; gunicorn.conf.py sets it.
+    """
+
+    limits: Any
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 # gunicorn's own
         super().__init__(*args, **options)
         self._lingering: set[object] = set()
+        self._waiting: dict[Any, None] = {}  # whose next request is not here yet, in the order in which they began
+        self._held_bytes = 0
+        self._next_sweep = 0.0
+
+    def accept(self, listener: Any) -> None:  # noqa: ANN401 # as above
+        """Take a new connection, in the place of the one that has waited longest if there are too many."""
+        if self.cfg.is_ssl:
+            super().accept(listener)
+            return
+        try:
+            sock, address = listener.accept()
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                raise
+            return
+        self.nr_conns += 1
+        self._await(Connection(self.cfg, sock, address, listener.getsockname(), self.limits.max_body_bytes))
+        if self.nr_conns >= self.worker_connections:
+            self._close(next(iter(self._waiting)))
+
+    def finish_request(self, conn: Any, future: Any) -> None:  # noqa: ANN401 # as above
+        """Wait for the next request, or for the client to take the last answer and leave."""
+        if self.cfg.is_ssl:
+            super().finish_request(conn, future)
+            return
+        try:
+            is_kept = future.result()
+        except Exception:  # noqa: BLE001 # `handle` has answered and logged what it could
+            is_kept = False
+        if conn.sock.fileno() < 0:  # an answer broke off, and gunicorn has closed the connection
+            self._drop(conn)
+            return
+        if not is_kept and not conn.is_leaving:
+            conn.leave()
+        self._await(conn)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Give up those whose time is over; gunicorn calls this all the time, with `force` at the end."""
+        now = time.monotonic()
+        if now >= self._next_sweep or force:
+            self._next_sweep = now + SWEEP_EVERY_S
+            for conn in [conn for conn in self._waiting if force or conn.deadline <= now]:
+                self._give_up(conn)
+        super().murder_keepalived(force)
 
     def handle(self, conn: Any) -> object:  # noqa: ANN401 # as above
         """Answer a request and those that follow it; return what gunicorn's own does after the last one."""
@@ -27,16 +94,84 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
             kept = super().handle(conn)
         return kept
 
+    def handle_request(self, req: Any, conn: Any) -> object:  # noqa: ANN401 # as above
+        """Answer, and say so if nothing more can be on this connection."""
+        if getattr(conn, "is_cut", False):
+            req.force_close()
+        return super().handle_request(req, conn)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        for conn in self._waiting:
+            conn.deadline = min(conn.deadline, deadline)
+        super()._cap_keepalive(deadline)
+
     def _next_comes(self, conn: Any) -> bool:  # noqa: ANN401 # as above
-        """Wait for the next request; false where gunicorn is to wait for it."""
-        if not self.alive or conn.is_http2 or self.cfg.is_ssl or len(self._lingering) >= self.cfg.threads // 2:
+        """Wait for the next request; false where the main thread is to wait for it."""
+        if self.cfg.is_ssl:
             return False
-        if conn.parser.unreader.buf.getvalue():  # it came with the last one
+        if conn.resume():  # it came with the last one
+            return True
+        if conn.received or not self.alive or len(self._lingering) >= self.cfg.threads // 2:
             return False
         readable = select.poll()
         readable.register(conn.sock, select.POLLIN)
         self._lingering.add(conn)
         try:
-            return bool(readable.poll(LINGER_MS))
+            return bool(readable.poll(LINGER_MS)) and conn.receive() is True
         finally:
             self._lingering.discard(conn)
+
+    def _await(self, conn: Any) -> None:  # noqa: ANN401 # as above
+        """Have the main thread gather the next request."""
+        self._count(conn)
+        if not conn.is_leaving:
+            conn.deadline = time.monotonic() + (self.limits.read_timeout_s if self.alive else STOPPING_S)
+        conn.sock.setblocking(False)
+        self._waiting[conn] = None
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._gather, conn))
+
+    def _gather(self, conn: Any, _sock: object) -> None:  # noqa: ANN401 # as above
+        if conn not in self._waiting:  # given up for another one that was ready at the same time
+            return
+        is_whole = conn.receive()
+        if is_whole is None:
+            self._close(conn)
+            return
+        self._count(conn)
+        while self._held_bytes > MAX_HELD_BYTES and not conn.is_leaving:
+            self._make_room()
+        if is_whole and not conn.is_leaving:
+            self._forget(conn)
+            self.enqueue_req(conn)
+
+    def _make_room(self) -> None:
+        """Refuse whoever has held the most for longest without having sent a whole request."""
+        conn = next(conn for conn in self._waiting if conn.received)
+        conn.refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too_busy", "too many large requests are being sent; send it again")
+        self._count(conn)
+
+    def _give_up(self, conn: Any) -> None:  # noqa: ANN401 # as above
+        if conn.is_leaving or not conn.received:
+            self._close(conn)
+            return
+        detail = f"the request did not come whole within {self.limits.read_timeout_s:g} s; send it again"
+        conn.refuse(HTTPStatus.REQUEST_TIMEOUT, "request_timeout", detail)
+        self._count(conn)
+
+    def _close(self, conn: Any) -> None:  # noqa: ANN401 # as above
+        self._forget(conn)
+        self._drop(conn)
+        conn.close()
+
+    def _drop(self, conn: Any) -> None:  # noqa: ANN401 # as above
+        self._held_bytes -= conn.counted
+        self.nr_conns -= 1
+
+    def _forget(self, conn: Any) -> None:  # noqa: ANN401 # as above
+        del self._waiting[conn]
+        self.poller.unregister(conn.sock)
+
+    def _count(self, conn: Any) -> None:  # noqa: ANN401 # as above
+        """Hold a connection to account for what has come of its request; it goes on while that is answered."""
+        self._held_bytes += len(conn.received) - conn.counted
+        conn.counted = len(conn.received)

@@ -131,6 +131,20 @@ def test_a_body_that_is_too_large_is_refused(app, client):
     assert (answer.status_code, answer.get_json(force=True)["code"]) == (413, "request_entity_too_large")
 
 
+def test_two_megabytes_are_taken_and_no_more_in_every_form(client):
+    for size, status in ((2 * 2**20 + 1, 413), (2 * 2**20, 400)):
+        assert client.post("/predict", data=b" " * size, content_type="application/json").status_code == status
+    form = {"image": (io.BytesIO(bytes(2 * 2**20)), "digit.png")}
+    assert client.post("/predict", data=form).status_code == 413
+
+
+def test_a_form_of_many_or_of_large_fields_is_refused(client):
+    many = {f"field{number}": "x" for number in range(111)}
+    assert client.post("/predict", data=many, content_type="multipart/form-data").status_code == 413
+    large = {"label": "x" * 65_537}
+    assert client.post("/feedback", data=large, content_type="multipart/form-data").status_code == 413
+
+
 def test_unknown_pages_and_methods_are_problems_too(client):
     assert client.get("/nowhere").get_json(force=True)["status"] == 404
     wrong_method = client.get("/predict")

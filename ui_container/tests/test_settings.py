@@ -19,10 +19,11 @@ def test_a_relative_cache_folder_is_the_same_one_for_every_process(tmp_path, mon
     assert Settings.from_environment({"CACHE_DIR": "cache"}).cache_dir == tmp_path / "cache"
 
 
+@pytest.mark.parametrize("name", ["MAX_BODY_BYTES", "READ_TIMEOUT_S", "POLL_INTERVAL_S"])
 @pytest.mark.parametrize("value", ["0", "-1", "many", "inf", "nan"])
-def test_a_bad_number_is_refused_by_name(value):
-    with pytest.raises(ValueError, match=f"MAX_BODY_BYTES is '{value}'"):
-        Settings.from_environment({"MAX_BODY_BYTES": value})
+def test_a_bad_number_is_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=f"{name} is '{value}'"):
+        Settings.from_environment({name: value})
 
 
 def test_the_training_is_public_unless_it_is_said_otherwise():
