@@ -14,6 +14,8 @@ from digit_ui.problems import Problem
 MIN_SIDE_PX = 8
 MAX_SIDE_PX = 4096
 ENOUGH_SIDE_PX = 512
+# The usual encoder makes 18 of four colours. Each goes over the whole picture, however few its bytes are.
+MAX_SCANS = 20
 FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg"}
 # Strokes are drawn so large that fitting them into 20 x 20 smooths their edges as a scan would.
 STROKE_BOX_PX = 160
@@ -29,6 +31,8 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# TypeError: Pillow's, over an interlaced PNG that it has failed to decode before, when it looked for a camera note.
+UNDECODABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError)
 # One at a time: decoded, a picture of 4096 x 4096 takes up to 64 MB.
 _large_pictures = threading.Lock()
 
@@ -47,9 +51,11 @@ def media_type_of(data: bytes) -> str:
 def ink_of_picture(data: bytes) -> np.ndarray:
     """Decode a PNG or JPEG to ink: uint8 or float32 (height, width), 0 is paper, 255 the strongest contrast possible.
 
-    Raises Problem 400 if the bytes cannot be decoded, 415 for another format, 422 for a size outside 8 to 4096 px.
+    Raises Problem 400 if the bytes cannot be decoded, 415 for another format, 422 for a size outside 8 to 4096 px or
+    for a progressive JPEG of too many scans.
     """
-    media_type_of(data)
+    if media_type_of(data) == "image/jpeg":
+        _check_scans(data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the sizes are checked below
@@ -58,7 +64,7 @@ def ink_of_picture(data: bytes) -> np.ndarray:
         with _large_pictures if max(image.size) > ENOUGH_SIDE_PX else contextlib.nullcontext():
             orientation = _orientation(image)  # of the file as it came: what is shrunk has no camera note
             grey, coverage = _grey_and_coverage(_upright(_shrink(image), orientation))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UNDECODABLE as error:
         raise Problem(400, "undecodable_image", f"the picture cannot be decoded ({error}); is it cut off?") from error
     if coverage is not None:
         grey = _flatten(grey, coverage)
@@ -97,6 +103,12 @@ def _check_size(width: int, height: int) -> None:
             "picture_size",
             f"the picture is {width} x {height} px, expected {MIN_SIDE_PX} to {MAX_SIDE_PX} px a side; resize it",
         )
+
+
+def _check_scans(data: bytes) -> None:
+    scans = data.count(b"\xff\xda")  # the mark of one, and in no other place of a JPEG but in a picture within it
+    if scans > MAX_SCANS:
+        raise Problem(422, "picture_scans", f"the JPEG has {scans} scans, expected at most {MAX_SCANS}; save it again")
 
 
 def _shrink(image: Image.Image) -> Image.Image:

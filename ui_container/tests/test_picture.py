@@ -1,8 +1,10 @@
 """Every kind of PNG and JPEG is read as a person sees it; everything else gets a clear refusal."""
 
 import base64
+import contextlib
 import io
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -105,17 +107,79 @@ def test_other_sizes_are_refused_with_the_size_and_what_is_wanted(size):
     assert refused.value.status == 422
 
 
-def test_a_small_file_that_claims_a_huge_picture_is_refused_before_it_is_decoded():
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
-    bomb = (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(bytes(60_001)))
-        + chunk(b"IEND", b"")
-    )
+
+def png(header: bytes, pixels: bytes, *others: bytes) -> bytes:
+    parts = (chunk(b"IHDR", header), *others, chunk(b"IDAT", zlib.compress(pixels, 9)), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def head(width: int, height: int, depth: int = 8, colour: int = 0, interlaced: int = 0) -> bytes:
+    return struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
+
+
+PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+def deep_colour(interlaced: bool) -> bytes:
+    """The most bytes that a picture of this size can have, with the filter that takes longest."""
+    passes = PASSES if interlaced else ((0, 0, 1, 1),)
+    lines = ((len(range(top, 4096, down)), len(range(left, 4096, across))) for left, top, across, down in passes)
+    pixels = b"".join((b"\4" + b"\1" * (8 * width)) * height for height, width in lines)
+    return png(head(4096, 4096, depth=16, colour=6, interlaced=interlaced), pixels)
+
+
+def of_scans(count: int) -> bytes:
+    """A progressive JPEG of 4096 x 4096 with so many scans more than it needs, 33 bytes each."""
+    whole = encode(Image.new("L", (4096, 4096), 200), "JPEG", progressive=True)
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    return whole[:-2] + last * count + whole[-2:]
+
+
+SMALL_ROWS = bytes(29 * 28)
+ZEROES = zlib.compress(bytes(900_000), 9)
+SLOW = {
+    "deep colour": lambda: deep_colour(interlaced=False),
+    "deep colour, interlaced": lambda: deep_colour(interlaced=True),
+    "as many scans as are allowed": lambda: of_scans(14),
+    "more scans": lambda: of_scans(15),
+    "60,000 scans": lambda: of_scans(60_000),
+    "a hundred megabytes of pixels for 28 rows": lambda: png(head(28, 28), bytes(100_000_000)),
+    "compressed text": lambda: png(
+        head(28, 28), SMALL_ROWS, *(chunk(b"zTXt", b"%d\0\0" % n + ZEROES) for n in range(1500))
+    ),
+    "a colour profile": lambda: png(
+        head(28, 28), SMALL_ROWS, chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(100_000_000), 9))
+    ),
+    "many small texts": lambda: png(head(28, 28), SMALL_ROWS, chunk(b"tEXt", b"x\0y") * 100_000),
+}
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_no_picture_that_passes_the_limits_takes_long(kind):
+    data = SLOW[kind]()
+    assert len(data) < 2 * 2**20
+    began = time.thread_time()
+    with contextlib.suppress(Problem):
+        to_network_input(ink_of_picture(data))
+    assert time.thread_time() - began < 2  # half a second on a machine that does nothing else; without limits, minutes
+
+
+def test_an_interlaced_png_of_wrong_rows_is_refused_as_undecodable():
+    with pytest.raises(Problem, match="cannot be decoded"):
+        ink_of_picture(png(head(4096, 4096, depth=16, colour=6, interlaced=1), b"\1" * 4096))
+
+
+def test_a_jpeg_of_too_many_scans_is_refused_with_their_number():
+    with pytest.raises(Problem, match="the JPEG has 21 scans, expected at most 20") as refused:
+        ink_of_picture(of_scans(15))
+    assert (refused.value.status, refused.value.code) == (422, "picture_scans")
+
+
+def test_a_small_file_that_claims_a_huge_picture_is_refused_before_it_is_decoded():
+    bomb = png(head(60_000, 60_000), bytes(60_001))
     with pytest.raises(Problem) as refused:
         ink_of_picture(bomb)
     assert refused.value.status in (400, 422)
