@@ -24,6 +24,7 @@ from digit_ui.database import FeedbackStore
 from digit_ui.export import Export
 from digit_ui.gallery import Gallery
 from digit_ui.metrics import Metrics
+from digit_ui.protocols import open_inference, tensorflow_serving
 from digit_ui.serving import ModelInService
 from digit_ui.settings import Settings
 from digit_ui.store_check import StoreCheck
@@ -83,7 +84,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     compression.init_app(app)
     for pages in (assets, page, reference):
         app.register_blueprint(pages.bp)
-    for operations in (predict, explain, feedback, training, health):
+    for operations in (predict, explain, feedback, training, health, open_inference, tensorflow_serving):
         app.add(operations.bp)
     if settings.metrics:
         app.add(scraping.bp)

@@ -22,6 +22,11 @@ Within version 1 nothing is taken away; fields and addresses may be added. Every
 READING = Tag(name="reading", description="Which digit is it, and why?")
 FEEDBACK = Tag(name="feedback", description="Which digit was meant.")
 TRAINING = Tag(name="training", description="What the trainer does, and what the administrator decides.")
+OPEN_INFERENCE = Tag(
+    name="open inference protocol",
+    description="The same model for clients of KServe and Triton: the network's input as it is, without preprocessing.",
+)
+TENSORFLOW_SERVING = Tag(name="tensorflow serving", description="The same model for clients of TensorFlow Serving.")
 HEALTH = Tag(name="health", description="Whether the service runs.")
 
 Security = list[dict[str, list[str]]]
@@ -83,9 +88,13 @@ class ApiBlueprint(APIBlueprint):
         self.register_api(operations)
         self.bodies |= operations.bodies
 
-    def takes(self, model: type[BaseModel]) -> Operation:
-        """Describe a JSON body, which the view reads with `fields.validate`, for `openapi_extensions`."""
-        return {"requestBody": {"required": True, "content": {"application/json": {"schema": self.refer(model)}}}}
+    def takes(self, model: type[BaseModel], *media_types: str) -> Operation:
+        """Describe a JSON body, which the view reads with `fields.validate`, for `openapi_extensions`.
+
+        media_types: others that the view takes too.
+        """
+        content = {"application/json": {"schema": self.refer(model)}, **contents(*media_types)["content"]}
+        return {"requestBody": {"required": True, "content": content}}
 
     def takes_drawings(self, model: type[BaseModel], list_model: type[BaseModel] | None = None) -> Operation:
         """Describe a drawing in each form that `drawing.read_fields` takes; its other fields then come in the form.

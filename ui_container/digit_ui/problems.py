@@ -3,13 +3,15 @@
 import logging
 from collections.abc import Mapping
 
-from flask import Flask, Response, current_app
-from pydantic import BaseModel, ConfigDict
+from flask import Flask, Response, current_app, request
+from pydantic import BaseModel, Field
 from werkzeug import Response as WerkzeugResponse
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 MEDIA_TYPE = "application/problem+json"
+# Below these, clients of other servers' protocols read the member `error`.
+PROTOCOLS = ("/v1/", "/v2")
 
 log = logging.getLogger(__name__)
 
@@ -17,13 +19,12 @@ log = logging.getLogger(__name__)
 class ProblemBody(BaseModel):
     """What went wrong (RFC 9457). `code` is for programs and stays the same, `detail` is for people."""
 
-    model_config = ConfigDict(title="ProblemBody")
-
     type: str = "about:blank"
     title: str
     status: int
     code: str
     detail: str
+    error: str | None = Field(None, description="the same as `detail`, below /v1 and /v2, whose clients look for it")
 
 
 class Problem(Exception):
@@ -79,4 +80,6 @@ def _from_bug(error: Exception) -> Response:
 def _respond(status: int, code: str, detail: str) -> Response:
     current_app.extensions["metrics"].problem(code, status)
     body = ProblemBody(title=HTTP_STATUS_CODES.get(status, "Error"), status=status, code=code, detail=detail)
-    return Response(body.model_dump_json(), status, content_type=MEDIA_TYPE)
+    if request.path.startswith(PROTOCOLS):
+        body.error = detail
+    return Response(body.model_dump_json(exclude_none=True), status, content_type=MEDIA_TYPE)

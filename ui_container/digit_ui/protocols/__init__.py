@@ -1,0 +1,1 @@
+"""Ways in for programs that ask other inference servers already, in the words of those servers."""
