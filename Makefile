@@ -119,6 +119,9 @@ bench-kernels: .venv/algo/.ready ## Compare kernel sizes on held-out training ro
 bench-drawn: .venv/ui/.ready ## Measure the share of drawn digits that is read right (STROKES=file.jsonl.gz)
 	.venv/ui/bin/python benchmarks/drawn.py "$${STROKES:?a stroke file is needed: make bench-drawn STROKES=file.jsonl.gz}"
 
+bench-numbers: .venv/ui/.ready ## Measure the share of numbers of several digits that is read right (STROKES=file.jsonl.gz)
+	.venv/ui/bin/python benchmarks/read_numbers.py "$${STROKES:?a stroke file is needed: make bench-numbers STROKES=file.jsonl.gz}"
+
 bench-non-digits: .venv/ui/.ready ## Measure how much of what is no digit is refused (STROKES=file.jsonl.gz)
 	.venv/ui/bin/python benchmarks/non_digits.py "$${STROKES:?a stroke file is needed: make bench-non-digits STROKES=file.jsonl.gz}"
 
@@ -163,4 +166,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish fuzz check format lock translations bench bench-quick bench-serving soak bench-page report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean
+.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish fuzz check format lock translations bench bench-quick bench-serving soak bench-page report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-numbers bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean

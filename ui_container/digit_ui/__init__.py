@@ -14,6 +14,7 @@ from digit_ui import (
     page,
     predict,
     problems,
+    read,
     reference,
     scraping,
     training,
@@ -84,7 +85,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     compression.init_app(app)
     for pages in (assets, page, reference):
         app.register_blueprint(pages.bp)
-    for operations in (predict, explain, feedback, training, health, open_inference, tensorflow_serving):
+    for operations in (predict, read, explain, feedback, training, health, open_inference, tensorflow_serving):
         app.add(operations.bp)
     if settings.metrics:
         app.add(scraping.bp)

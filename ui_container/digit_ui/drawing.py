@@ -141,6 +141,14 @@ def read_ink(body: DrawingBody, picture: bytes | None) -> np.ndarray:
 @timed("decode")
 def _read(body: DrawingBody, picture: bytes | None) -> tuple[np.ndarray, bytes, str]:
     """Give the ink, the drawing as it came, and its media type."""
+    drawn = read_source(body, picture)
+    if isinstance(drawn, bytes):
+        return ink_of_picture(drawn), drawn, media_type_of(drawn)
+    return ink_of_strokes(drawn), json.dumps(drawn, separators=(",", ":")).encode(), STROKES_MEDIA_TYPE
+
+
+def read_source(body: DrawingBody, picture: bytes | None) -> bytes | list[list[Point]]:
+    """Give the picture's bytes or the strokes, whichever was sent. Raises Problem 400, 415 or 422."""
     given = [name for name, value in (("image", body.image), ("strokes", body.strokes)) if value is not None]
     if picture is None and len(given) != 1:
         got = " and ".join(given) or "neither"
@@ -149,10 +157,8 @@ def _read(body: DrawingBody, picture: bytes | None) -> tuple[np.ndarray, bytes, 
         points = sum(map(len, body.strokes))
         if points > MAX_POINTS:
             raise Problem(422, "too_many_points", f"the strokes have {points} points, expected at most {MAX_POINTS}")
-        as_json = json.dumps(body.strokes, separators=(",", ":")).encode()
-        return ink_of_strokes(body.strokes), as_json, STROKES_MEDIA_TYPE
-    data = picture if picture is not None else _from_data_url(body.image or "")
-    return ink_of_picture(data), data, media_type_of(data)
+        return body.strokes
+    return picture if picture is not None else _from_data_url(body.image or "")
 
 
 def _from_data_url(url: str) -> bytes:

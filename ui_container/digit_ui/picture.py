@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import math
 import threading
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from PIL import ExifTags, Image, ImageDraw, UnidentifiedImageError
@@ -16,6 +18,8 @@ MAX_SIDE_PX = 4096
 ENOUGH_SIDE_PX = 512
 # The usual encoder makes 18 of four colours. Each goes over the whole picture, however few its bytes are.
 MAX_SCANS = 20
+# Of a picture of several digits, however wide: as many pixels as one of a single digit may keep.
+ENOUGH_PX = 1024 * 1024
 FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg"}
 # Strokes are drawn so large that fitting them into 20 x 20 smooths their edges as a scan would.
 STROKE_BOX_PX = 160
@@ -54,6 +58,15 @@ def ink_of_picture(data: bytes) -> np.ndarray:
     Raises Problem 400 if the bytes cannot be decoded, 415 for another format, 422 for a size outside 8 to 4096 px or
     for a progressive JPEG of too many scans.
     """
+    return _ink_and_factor(data, _factor_of_a_digit)[0]
+
+
+def ink_of_wide_picture(data: bytes) -> tuple[np.ndarray, int]:
+    """Do the same for a picture of several digits; give also how many of its pixels a side make one of the ink."""
+    return _ink_and_factor(data, _factor_of_a_number)
+
+
+def _ink_and_factor(data: bytes, factor_of: Callable[[int, int], int]) -> tuple[np.ndarray, int]:
     if media_type_of(data) == "image/jpeg":
         _check_scans(data)
     try:
@@ -61,14 +74,15 @@ def ink_of_picture(data: bytes) -> np.ndarray:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the sizes are checked below
             image = Image.open(io.BytesIO(data), formats=list(FORMATS))
         _check_size(*image.size)  # before anything is decoded: a small file can claim a huge picture
+        factor = factor_of(*image.size)
         with _large_pictures if max(image.size) > ENOUGH_SIDE_PX else contextlib.nullcontext():
             orientation = _orientation(image)  # of the file as it came: what is shrunk has no camera note
-            grey, coverage = _grey_and_coverage(_upright(_shrink(image), orientation))
+            grey, coverage = _grey_and_coverage(_upright(_shrink(image, factor), orientation))
     except UNDECODABLE as error:
         raise Problem(400, "undecodable_image", f"the picture cannot be decoded ({error}); is it cut off?") from error
     if coverage is not None:
         grey = _flatten(grey, coverage)
-    return ink_on_paper(grey)
+    return ink_on_paper(grey), factor
 
 
 def ink_of_strokes(strokes: Strokes) -> np.ndarray:
@@ -76,19 +90,30 @@ def ink_of_strokes(strokes: Strokes) -> np.ndarray:
 
     The width of the line follows the size of the digit, as no screen's or pen's width would.
     """
-    paths = [np.array(stroke, dtype=np.float64) for stroke in strokes if stroke]
-    if not paths:
+    low, high = extent_of_strokes(strokes)
+    return draw_strokes(strokes, STROKE_BOX_PX / max((high - low).max(), 1e-9))
+
+
+def extent_of_strokes(strokes: Strokes) -> tuple[np.ndarray, np.ndarray]:
+    """Give the least and the largest x and y, float64 (2,) each. Raises Problem 422 if there is no point."""
+    points = [point for stroke in strokes for point in stroke]
+    if not points:
         raise Problem(422, "nothing_drawn", "nothing is drawn")
-    points = np.concatenate(paths)
-    low, span = points.min(axis=0), np.ptp(points, axis=0)
-    scale = STROKE_BOX_PX / max(span.max(), 1e-9)
+    places = np.array(points, dtype=np.float64)
+    return places.min(axis=0), places.max(axis=0)
+
+
+def draw_strokes(strokes: Strokes, scale: float) -> np.ndarray:
+    """Draw strokes as ink, `scale` px a unit, with a margin of STROKE_WIDTH_PX around their points."""
+    low, high = extent_of_strokes(strokes)
     margin = STROKE_WIDTH_PX
-    size = np.ceil(span * scale).astype(int) + 2 * margin
+    size = np.ceil((high - low) * scale).astype(int) + 2 * margin
     image = Image.new("L", (int(size[0]), int(size[1])))
     draw = ImageDraw.Draw(image)
     radius = STROKE_WIDTH_PX / 2
-    for points_of_stroke in paths:
-        path = [(float(x), float(y)) for x, y in (points_of_stroke - low) * scale + margin]
+    for stroke in filter(None, strokes):
+        points = (np.array(stroke, dtype=np.float64) - low) * scale + margin
+        path = [(float(x), float(y)) for x, y in points]
         if len(path) > 1:
             draw.line(path, fill=255, width=STROKE_WIDTH_PX)
         for x, y in path:  # round caps and joins, and a dot for a tap
@@ -111,9 +136,17 @@ def _check_scans(data: bytes) -> None:
         raise Problem(422, "picture_scans", f"the JPEG has {scans} scans, expected at most {MAX_SCANS}; save it again")
 
 
-def _shrink(image: Image.Image) -> Image.Image:
-    """Average a large picture down, to bound memory: 28 x 28 needs no more than this many pixels a side."""
-    factor = max(image.size) // ENOUGH_SIDE_PX
+def _factor_of_a_digit(width: int, height: int) -> int:
+    """Say by how much to shrink a picture, to bound memory: 28 x 28 needs no more than this many pixels a side."""
+    return max(width, height) // ENOUGH_SIDE_PX
+
+
+def _factor_of_a_number(width: int, height: int) -> int:
+    return math.ceil(math.sqrt(width * height / ENOUGH_PX))
+
+
+def _shrink(image: Image.Image, factor: int) -> Image.Image:
+    """Average a large picture down."""
     if factor < 2:
         return image
     if image.mode in ("P", "1", "PA"):  # averaging palette indices would invent colours

@@ -71,27 +71,30 @@ def _cut_out(ink: np.ndarray) -> tuple[np.ndarray, Extent]:
     return cropped / cropped.max(), (_within(rows, inner[0]), _within(columns, inner[1]))
 
 
-def _without_specks(is_ink: np.ndarray) -> np.ndarray:
+def large_pieces(is_ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tell the connected pieces of ink apart, without grain.
+
+    is_ink: bool (height, width). Returns int (height, width), 0 for paper, else a piece's number from 1, and of each
+    piece its top, left, bottom and right, int (n, 4).
+    """
     pieces, count = ndimage.label(is_ink, structure=np.ones((3, 3)))
-    if count < 2:
-        return is_ink
-    areas = np.bincount(pieces.ravel())
-    areas[0] = 0
-    large = areas >= GRAIN_AREA_SHARE * areas.max()
-    numbers = np.concatenate([[0], np.cumsum(large[1:])]) * large  # of the large ones alone, from 1
-    boxes = np.array(
-        [
-            (rows.start, columns.start, rows.stop, columns.stop)
-            for rows, columns in ndimage.find_objects(numbers[pieces])
-        ]
-    )
+    if count > 1:
+        areas = np.bincount(pieces.ravel())
+        areas[0] = 0
+        large = areas >= GRAIN_AREA_SHARE * areas.max()
+        pieces = (np.concatenate([[0], np.cumsum(large[1:])]) * large)[pieces]
+    boxes = [(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in ndimage.find_objects(pieces)]
+    return pieces, np.array(boxes, dtype=int).reshape(-1, 4)
+
+
+def _without_specks(is_ink: np.ndarray) -> np.ndarray:
+    pieces, boxes = large_pieces(is_ink)
     starts, stops = boxes[:, :2], boxes[:, 2:]
     longer_sides = (stops - starts).max(axis=1)
     is_drawing = longer_sides >= SPECK_SHARE * longer_sides.max()
     first, last = starts[is_drawing].min(axis=0), stops[is_drawing].max(axis=0)
     is_within = ((starts >= first) & (stops <= last)).all(axis=1)
-    is_part = np.concatenate([[False], is_drawing | is_within])
-    kept: np.ndarray = is_part[numbers][pieces]
+    kept: np.ndarray = np.concatenate([[False], is_drawing | is_within])[pieces]
     return kept
 
 
