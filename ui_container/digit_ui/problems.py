@@ -24,7 +24,9 @@ class ProblemBody(BaseModel):
     status: int
     code: str
     detail: str
-    error: str | None = Field(None, description="the same as `detail`, below /v1 and /v2, whose clients look for it")
+    error: str | None = Field(
+        default=None, description="the same as `detail`, below /v1 and /v2, whose clients look for it"
+    )
 
 
 class Problem(Exception):
