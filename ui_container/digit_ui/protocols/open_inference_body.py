@@ -51,11 +51,11 @@ OUTPUTS: dict[OutputName, Output] = {
 class InferHeader(BaseModel):
     """Where the JSON ends, if tensors follow it as bytes."""
 
-    json_length: Annotated[str | None, WithJsonSchema({"type": "string", "pattern": LENGTH_PATTERN})] = Field(
-        default=None,
-        alias="Inference-Header-Content-Length",
-        description="length of the JSON in bytes, where tensors follow it as bytes",
-    )
+    json_length: Annotated[
+        str | None,
+        Field(alias=JSON_LENGTH, description="length of the JSON in bytes, where tensors follow it as bytes"),
+        WithJsonSchema({"type": "string", "pattern": LENGTH_PATTERN}),
+    ] = None
 
 
 class Strict(BaseModel):
@@ -113,10 +113,11 @@ class RequestParameters(Strict):
 class InferRequest(Strict):
     """Pictures to read, at most 1024, and what is wanted of them: everything, unless `outputs` says so."""
 
-    id: str | None = Field(default=None, description="comes back with the answer")
+    # With a limit, which has the characters counted, halves of them are refused: no answer could carry those.
+    id: str | None = Field(default=None, max_length=1000, description="comes back with the answer")
     parameters: RequestParameters = RequestParameters()
     inputs: list[InputTensor] = Field(min_length=1, max_length=1)
-    outputs: list[RequestedOutput] = []
+    outputs: list[RequestedOutput] = Field(default=[], max_length=len(OUTPUTS))
 
 
 class BinarySize(BaseModel):
