@@ -96,6 +96,11 @@ def test_outputs_come_as_bytes_where_all_or_some_are_wanted_so(client):
             assert array.tolist() == outputs_of(as_numbers)[name].tolist()
 
 
+def test_answers_are_counted_like_those_of_predict(client):
+    client.post(INFER, **question(PIXELS))
+    assert 'digits_answers_total{digit="7",is_digit="true"} 1.0' in client.get("/metrics").text
+
+
 def test_an_answer_has_the_form_that_is_described(client):
     components = client.get("/openapi.json").get_json()["components"]
     schema = {"$ref": "#/components/schemas/InferResponse", "components": components}

@@ -1,6 +1,7 @@
 """/v1 answers clients of TensorFlow Serving as it would, and as the network itself answers."""
 
 import base64
+import json
 
 import numpy as np
 import pytest
@@ -58,7 +59,8 @@ def test_tensors_and_pictures_may_stand_in_one_question(client):
 
 def test_many_pictures_are_answered_in_their_order(client):
     rows = np.resize(PIXELS > 127, (1024, 784)).astype(int).tolist()
-    predictions = client.post(PREDICT, json={"instances": rows}).get_json()["predictions"]
+    body = json.dumps({"instances": rows}, separators=(",", ":"))
+    predictions = client.post(PREDICT, data=body).get_json()["predictions"]
     assert np.argmax(predictions, axis=1).tolist() == np.resize([3, 7, 0], 1024).tolist()
 
 

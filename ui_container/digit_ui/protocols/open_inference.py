@@ -6,6 +6,7 @@ import numpy as np
 from flask import Response, current_app
 from pydantic import BaseModel
 
+from digit_ui import health
 from digit_ui.api import API_VERSION, OPEN_INFERENCE, ApiBlueprint, answer, problems
 from digit_ui.classifier import Classifier, Readings
 from digit_ui.preprocessing import SIDE
@@ -40,7 +41,7 @@ class ServerLive(BaseModel):
 
 
 class ServerReady(BaseModel):
-    """A model is loaded."""
+    """All is as `/readyz` wants it."""
 
     ready: bool = True
 
@@ -100,8 +101,8 @@ def live() -> Response:
 
 @bp.get("/health/ready", responses={200: ServerReady, **problems(503)})
 def ready() -> Response:
-    """Answer 200 once a model is loaded."""
-    current_app.extensions["model"].get()
+    """Answer 200 where `/readyz` does."""
+    health.ready()
     return answer(ServerReady())
 
 

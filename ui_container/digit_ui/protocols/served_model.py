@@ -8,6 +8,7 @@ from flask import current_app
 from pydantic import BaseModel, Field
 
 from digit_ui.classifier import Classifier, Readings
+from digit_ui.metrics import Metrics, stage
 from digit_ui.problems import Problem
 
 MODEL_NAME = "digits"
@@ -46,13 +47,19 @@ class ModelVersionPath(ModelPath):
 
 
 def read(classifier: Classifier, pixels: np.ndarray) -> Readings:
-    """Read pixels (n, 28, 28) of any type, 0 to 255, ink bright, a part of them at a time."""
-    parts = [classifier.read(pixels[start : start + AT_ONCE]) for start in range(0, len(pixels), AT_ONCE)]
-    return Readings(
+    """Read pixels (n, 28, 28) of any type, 0 to 255, ink bright, a part of them at a time, and count the answers."""
+    with stage("model"):
+        parts = [classifier.read(pixels[start : start + AT_ONCE]) for start in range(0, len(pixels), AT_ONCE)]
+    readings = Readings(
         np.concatenate([part.probabilities for part in parts]),
         np.concatenate([part.digit_probabilities for part in parts]),
         np.concatenate([part.is_digit for part in parts]),
     )
+    metrics: Metrics = current_app.extensions["metrics"]
+    metrics.answered(
+        readings.probabilities.argmax(axis=1).tolist(), readings.is_digit.tolist(), readings.probabilities.max(axis=1)
+    )
+    return readings
 
 
 @contextmanager

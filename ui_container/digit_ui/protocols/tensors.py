@@ -6,6 +6,7 @@ import numpy as np
 from flask import request
 
 from digit_ui.fields import parse_json
+from digit_ui.metrics import timed
 from digit_ui.preprocessing import SIDE
 from digit_ui.problems import Problem
 
@@ -40,6 +41,7 @@ def uncompressed_body() -> bytes:
     return request.get_data()
 
 
+@timed("parse")
 def parse_tensors(data: bytes) -> object:
     """Parse JSON that may hold MAX_BATCH pictures. Raises Problem 400."""
     # Counted before it is parsed: as Python objects a few megabytes of numbers become hundreds.
