@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from gunicorn.glogging import Logger
 from prometheus_client.multiprocess import mark_process_dead
 
 FILES = 4096
@@ -18,6 +19,7 @@ OTHER_FILES = 256
 PACKAGE = Path(__file__).resolve().parent / "digit_ui"
 capacity = runpy.run_path(str(PACKAGE / "capacity.py"))["Capacity"].from_environment()
 limits = runpy.run_path(str(PACKAGE / "limits.py"))["Limits"].from_environment()
+logconfig_dict = runpy.run_path(str(PACKAGE / "logs.py"))["configuration"]()
 
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '5000'}"
 wsgi_app = "digit_ui.wsgi:app"
@@ -48,6 +50,12 @@ if not os.environ.get("WORKERS_DIR", "").endswith(own_suffix := f"-{os.getpid()}
     os.environ["WORKERS_DIR"] = tempfile.mkdtemp(prefix="chiffres-", suffix=own_suffix, dir=worker_tmp_dir)
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = os.environ["WORKERS_DIR"]
 board = runpy.run_path(str(PACKAGE / "board.py"))["Board"](Path(os.environ["WORKERS_DIR"]))
+
+
+class logger_class(Logger):  # noqa: N801 # gunicorn's own name for it
+    """gunicorn's, without its line for each request: digit_ui.access writes one that knows the route."""
+
+    access_log_enabled = False
 
 
 def nworkers_changed(server, new_value, old_value) -> None:  # noqa: ANN001, ARG001 # gunicorn's own

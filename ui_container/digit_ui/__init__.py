@@ -5,6 +5,7 @@ from functools import partial
 from flask import Flask, Response
 
 from digit_ui import (
+    access,
     assets,
     compression,
     explain,
@@ -79,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         "turns": turns,
         "metrics": metrics,
     }
+    access.init_app(app, settings.log_addresses)
     metrics.init_app(app)
     problems.init_app(app)
     i18n.init_app(app)

@@ -21,8 +21,9 @@ class Settings:
     shared_dir: where models are found; pretrained_dir: where the shipped one is; cache_dir: where their converted form
     is kept, trusted as our own code is; database_url: any SQLAlchemy URL; poll_interval_s: how often a new model is
     looked for; admin_token: who sends it may change things, nobody where there is none; training_public: whether the
-    others may see the training and what people drew; metrics: whether anybody may read them; capacity: how much is
-    done at once; limits: how much a request may take.
+    others may see the training and what people drew; metrics: whether anybody may read them; log_addresses:
+    whether clients are named in the log; capacity: how much is done at once; limits:
+    how much a request may take.
     """
 
     shared_dir: Path
@@ -33,6 +34,7 @@ class Settings:
     admin_token: str | None = field(default=None, repr=False)
     training_public: bool = True
     metrics: bool = True
+    log_addresses: bool = False
     capacity: Capacity = field(default_factory=Capacity.from_environment)
     limits: Limits = field(default_factory=Limits.from_environment)
 
@@ -54,6 +56,7 @@ class Settings:
             admin_token=_token(environment, "ADMIN_TOKEN"),
             training_public=_switch(environment, "TRAINING_PUBLIC", default=True),
             metrics=_switch(environment, "METRICS", default=True),
+            log_addresses=_switch(environment, "LOG_ADDRESSES", default=False),
             capacity=Capacity.from_environment(environment),
             limits=Limits.from_environment(environment),
         )

@@ -1,11 +1,10 @@
-"""The application as gunicorn runs it: `gunicorn digit_ui.wsgi:app`."""
+"""The application as gunicorn runs it by gunicorn.conf.py."""
 
-import logging
 import os
 
-from digit_ui import create_app, metrics
+from digit_ui import access, create_app, metrics
 
-logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+access.name_lines()
 metrics.count_at(int(os.environ["WORKER_PLACE"]))
 app = create_app()
 app.extensions["model"].watch()
