@@ -117,15 +117,20 @@ def test_a_killed_workers_place_is_free_and_the_server_is_ready_again_when_the_n
         assert ask(server.port)[1]["workers"] == 2 == len(worker_pids(server) - {killed})
 
 
-def test_a_reload_and_another_number_of_workers_are_followed(shared_dir, cache_dir):
+def test_a_reload_and_another_number_of_workers_are_followed_and_nothing_is_left_behind(shared_dir, cache_dir):
     with served(shared_dir, cache_dir, WEB_CONCURRENCY="1") as server:
         until(lambda: ask(server.port)[0] == 200)
         old = worker_pids(server)
+        (folder,) = Path("/dev/shm").glob(f"chiffres-*-{server.process.pid}")  # noqa: S108 # as gunicorn.conf.py has it
+        board = Board(folder)
         server.process.send_signal(signal.SIGTTIN)
+        until(lambda: board.expected() == 2)
         until(lambda: ask(server.port)[1].get("workers") == 2)
         server.process.send_signal(signal.SIGHUP)
+        until(lambda: board.expected() == 1)
         until(lambda: len(worker_pids(server)) == 1 and not worker_pids(server) & old)
         until(lambda: ask(server.port)[1].get("workers") == 1)
+    assert not folder.exists()
 
 
 @contextlib.contextmanager

@@ -139,8 +139,7 @@ class Server:
         while self.watching:
             self.leave()
         if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            self.stop(signal.SIGINT)  # at once, but leaving nothing behind
 
     def stop(self, by: int = signal.SIGTERM) -> float:
         asked = time.monotonic()
