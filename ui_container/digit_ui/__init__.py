@@ -3,6 +3,7 @@
 from functools import partial
 
 from flask import Flask, Response
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from digit_ui import (
     access,
@@ -15,9 +16,11 @@ from digit_ui import (
     page,
     predict,
     problems,
+    rates,
     read,
     reference,
     scraping,
+    sites,
     training,
 )
 from digit_ui.api import MAX_DRAWINGS, Described
@@ -48,6 +51,10 @@ CONTENT_SECURITY_POLICY = (
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",  # what frame-ancestors says, for browsers that do not know that
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -80,9 +87,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         "turns": turns,
         "metrics": metrics,
     }
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies)  # type: ignore[method-assign] # as Flask says
     access.init_app(app, settings.log_addresses)
     metrics.init_app(app)
     problems.init_app(app)
+    rates.init_app(app, settings)
+    sites.init_app(app)
     i18n.init_app(app)
     compression.init_app(app)
     for pages in (assets, page, reference):

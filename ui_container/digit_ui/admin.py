@@ -1,7 +1,6 @@
-"""Who may change things, and who may see the training: those who send the administrator's token, and no other site."""
+"""Who may change things, and who may see the training: those who send the administrator's token."""
 
 import hmac
-from urllib.parse import urlsplit
 
 from flask import current_app, request
 
@@ -13,13 +12,6 @@ def require_reader() -> None:
     """Let everybody read where the training is public, else who has the token. Raises Problem 401 or 403."""
     if not _settings().training_public:
         require_token()
-
-
-def require_administrator() -> None:
-    """Let who has the token change things, from our own pages or a program. Raises Problem 401 or 403."""
-    if _is_cross_site():
-        raise Problem(403, "cross_site", "this was asked for by a page of another site; use this server's own page")
-    require_token()
 
 
 def require_token() -> None:
@@ -38,20 +30,6 @@ def require_token() -> None:
     # As bytes: of texts the comparison takes only ASCII, and a header may hold anything.
     if not hmac.compare_digest(given.strip().encode(), token.encode()):
         raise Problem(403, "wrong_token", "this is not the administrator's token; it is what ADMIN_TOKEN says")
-
-
-def _is_cross_site() -> bool:
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        return site not in ("same-origin", "none")
-    # A browser leaves that header out where the page came by plain HTTP from another machine.
-    origin = request.headers.get("Origin")
-    if origin is None:  # a program, which no page can make send the token
-        return False
-    try:
-        return urlsplit(origin).netloc.lower() != request.host.lower()
-    except ValueError:
-        return True
 
 
 def _settings() -> Settings:

@@ -81,6 +81,7 @@ class ApiBlueprint(APIBlueprint):
             operation_id_callback=_operation_id,
             **options,
         )
+        self.tag = tag
         self.bodies: dict[str, dict[str, Any]] = {}
 
     def add(self, operations: "ApiBlueprint") -> None:

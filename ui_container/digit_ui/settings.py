@@ -1,15 +1,20 @@
 """What the environment may choose; everything has a default that works for one person at home."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from limits import parse
 from platformdirs import user_cache_path
 from sqlalchemy import URL, make_url
 
 from digit_ui.capacity import Capacity
 from digit_ui.limits import Limits, positive_number
+
+# As a browser writes it: in small letters, and without a path.
+ORIGIN = re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 
 PROJECT_SHARED_DIR = Path(__file__).resolve().parents[2] / "shared"
 
@@ -21,9 +26,11 @@ class Settings:
     shared_dir: where models are found; pretrained_dir: where the shipped one is; cache_dir: where their converted form
     is kept, trusted as our own code is; database_url: any SQLAlchemy URL; poll_interval_s: how often a new model is
     looked for; admin_token: who sends it may change things, nobody where there is none; training_public: whether the
-    others may see the training and what people drew; metrics: whether anybody may read them; log_addresses:
-    whether clients are named in the log; capacity: how much is done at once; limits:
-    how much a request may take.
+    others may see the training and what people drew; metrics: whether anybody may read them; log_addresses: whether
+    clients are named in the log; capacity: how much is done at once; limits: how much a request may take; rate_limit:
+    how often an address may ask for the same operation, None: as often as it likes, and rate_limit_storage: where that
+    is counted, None: in memory; trusted_proxies: how many are in front and say whom they speak for; cors_origins:
+    whose pages may have drawings read, "*" for all.
     """
 
     shared_dir: Path
@@ -37,6 +44,10 @@ class Settings:
     log_addresses: bool = False
     capacity: Capacity = field(default_factory=Capacity.from_environment)
     limits: Limits = field(default_factory=Limits.from_environment)
+    rate_limit: str | None = None
+    rate_limit_storage: str | None = field(default=None, repr=False)
+    trusted_proxies: int = 0
+    cors_origins: frozenset[str] = frozenset()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -59,6 +70,10 @@ class Settings:
             log_addresses=_switch(environment, "LOG_ADDRESSES", default=False),
             capacity=Capacity.from_environment(environment),
             limits=Limits.from_environment(environment),
+            rate_limit=_rate(environment, "RATE_LIMIT", "300/second"),
+            rate_limit_storage=environment.get("RATE_LIMIT_STORAGE") or None,
+            trusted_proxies=_proxies(environment, "TRUSTED_PROXIES"),
+            cors_origins=_origins(environment, "CORS_ORIGINS"),
         )
 
 
@@ -67,6 +82,34 @@ def _token(environment: Mapping[str, str], name: str) -> str | None:
     if not all(" " <= character <= "~" for character in token):
         raise ValueError(f"{name} has characters that a browser cannot send; use letters, digits and signs of ASCII")
     return token or None
+
+
+def _rate(environment: Mapping[str, str], name: str, default: str) -> str | None:
+    text = environment.get(name) or default
+    if text == "none":
+        return None
+    try:
+        parse(text)
+    except ValueError as error:
+        raise ValueError(f"{name} is {text!r}, expected a rate, such as {default}, or none") from error
+    return text
+
+
+def _proxies(environment: Mapping[str, str], name: str) -> int:
+    text = environment.get(name) or "0"
+    if not (text.isascii() and text.isdigit() and len(text) == 1):
+        raise ValueError(f"{name} is {text!r}, expected how many proxies are in front, 0 to 9")
+    return int(text)
+
+
+def _origins(environment: Mapping[str, str], name: str) -> frozenset[str]:
+    origins = (environment.get(name) or "").split()
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"{name} has {origin!r}, expected origins with spaces between, such as https://example.org, or *"
+            )
+    return frozenset(origins)
 
 
 def _switch(environment: Mapping[str, str], name: str, default: bool) -> bool:

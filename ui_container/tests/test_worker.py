@@ -20,7 +20,8 @@ def server(shared_dir, cache_dir):
     """A server with the shipped model."""
     from conftest import PRETRAINED
 
-    server = Server(shared_dir, PRETRAINED_DIR=str(PRETRAINED), CACHE_DIR=str(cache_dir), WEB_CONCURRENCY="1")
+    options = {"WEB_CONCURRENCY": "1", "RATE_LIMIT": "none"}
+    server = Server(shared_dir, PRETRAINED_DIR=str(PRETRAINED), CACHE_DIR=str(cache_dir), **options)
     try:
         while server.ask("/readyz") != 200:
             pass
@@ -78,7 +79,7 @@ def test_silent_and_slow_clients_keep_nobody_from_an_answer(server):
 def test_a_full_queue_answers_503_and_the_health_of_the_server_is_told_meanwhile(shared_dir, cache_dir):
     from conftest import PRETRAINED
 
-    options = {"WEB_CONCURRENCY": "1", "MAX_WAITING": "2", "THREADS": "16"}
+    options = {"WEB_CONCURRENCY": "1", "MAX_WAITING": "2", "THREADS": "16", "RATE_LIMIT": "none"}
     server = Server(shared_dir, PRETRAINED_DIR=str(PRETRAINED), CACHE_DIR=str(cache_dir), **options)
     try:
         while server.ask("/readyz") != 200:
