@@ -25,7 +25,9 @@ def ours(work: Path, **environment: str) -> Iterator[tuple[str, int]]:
     folders = {"SHARED_DIR": str(work / "shared"), "CACHE_DIR": str(work / "cache")}
     program = [ROOT / ".venv" / "ui" / "bin" / "gunicorn", "--config", "ui_container/gunicorn.conf.py"]
     port = free_port()
-    with _run([*program, "--pythonpath", "ui_container"], PORT=str(port), **folders, **environment) as process:
+    with _run(
+        [*program, "--pythonpath", "ui_container"], PORT=str(port), RATE_LIMIT="none", **folders, **environment
+    ) as process:
         url = f"http://127.0.0.1:{port}"
         wait_for(f"{url}/readyz")
         yield url, process

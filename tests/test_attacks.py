@@ -190,3 +190,39 @@ def test_a_chunked_body_and_one_that_waits_to_be_asked_for_are_read(start):
         client.sendall(SEVEN.encode())
         while not client.recv(65536).startswith(b"HTTP/1.1 200"):  # it may be told to go on a second time
             pass
+
+
+REQUESTS = {
+    "a header of 64 kB": (b"GET /livez HTTP/1.1\r\nHost: here\r\nA: " + b"a" * 65536 + b"\r\n\r\n", 431),
+    "a thousand headers": (b"GET /livez HTTP/1.1\r\nHost: here\r\n" + b"A: a\r\n" * 1000 + b"\r\n", 431),
+    "a head without end": (b"GET /livez HTTP/1.1\r\nHost: here\r\n" + b"A: a\r\n" * 30_000, 431),
+    "a long address": (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: here\r\n\r\n", 414),
+    "a length and chunks": (HEAD + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /", 400),
+    "two lengths": (HEAD + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\n{}   ", 400),
+    "a length with a sign": (HEAD + b"Content-Length: +2\r\n\r\n{}", 400),
+    "a length in hexadecimal": (HEAD + b"Content-Length: 0x2\r\n\r\n{}", 400),
+    "an unknown coding": (HEAD + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501),
+    "a chunk's size with a sign": (CHUNKED + b"-1\r\n\r\n0\r\n\r\n", 400),
+    "a chunk's size that is none": (CHUNKED + b"zz\r\n\r\n", 400),
+    "a chunk that is longer than it says": (CHUNKED + b"2\r\n{}{}\r\n0\r\n\r\n", 400),
+    "a space before the colon": (b"GET /livez HTTP/1.1\r\nHost : here\r\n\r\n", 400),
+    "a line that goes on": (b"GET /livez HTTP/1.1\r\nHost: here\r\nA: b\r\n c\r\n\r\n", 400),
+    "a null byte in a header": (b"GET /livez HTTP/1.1\r\nHost: here\r\nA: \0\r\n\r\n", 400),
+    "no HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\x01\r\n\r\n", 400),
+}
+
+
+def test_what_two_servers_could_read_in_two_ways_is_refused_and_the_connection_closed(start):
+    server = start()
+    for name, (request, status) in REQUESTS.items():
+        with clients(server, 1) as (attacker,):
+            with contextlib.suppress(OSError):
+                attacker.sendall(request)
+            answer = b""
+            with contextlib.suppress(ConnectionResetError):
+                while data := attacker.recv(65536):
+                    answer += data
+        assert answer.startswith(b"HTTP/1.1 %d " % status), (name, answer[:200])
+        assert answer.count(b"HTTP/1.1") == 1 and b"Connection: close" in answer, (name, answer)
+    assert answered_in_s(server) < SOON_S
+    assert "Traceback" not in server.log()

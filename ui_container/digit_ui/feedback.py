@@ -18,6 +18,9 @@ from digit_ui.problems import Problem
 
 CSV_HEADER = ",".join(["label", *(f"{row}x{column}" for row in range(1, SIDE + 1) for column in range(1, SIDE + 1))])
 
+# PostgreSQL keeps no null byte.
+Text = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00]*$")]
+
 log = logging.getLogger(__name__)
 bp = ApiBlueprint("feedback", __name__, FEEDBACK)
 
@@ -27,8 +30,8 @@ class FeedbackBody(DrawingBody):
 
     label: Digit
     digit: Digit | None = None
-    model_version: Annotated[str, StringConstraints(max_length=64)] | None = None
-    session: Annotated[str, StringConstraints(max_length=64)] | None = None
+    model_version: Text | None = None
+    session: Text | None = None
 
 
 class FeedbackReceipt(BaseModel):
