@@ -30,6 +30,7 @@ from digit_ui.export import Export
 from digit_ui.gallery import Gallery
 from digit_ui.metrics import Metrics
 from digit_ui.protocols import open_inference, tensorflow_serving
+from digit_ui.retention import Retention
 from digit_ui.serving import ModelInService
 from digit_ui.settings import Settings
 from digit_ui.store_check import StoreCheck
@@ -69,7 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     workers = Workers.from_environment()
     model, store = ModelInService(settings, workers), FeedbackStore(settings.database_url)
     versions, gallery = Versions(settings.shared_dir, settings.pretrained_dir), Gallery(store)
-    loaded, metrics = Assets.read(), Metrics()
+    loaded, metrics, days = Assets.read(), Metrics(), settings.feedback_retention_days
     turns = Turns(settings.capacity.at_once, settings.capacity.max_waiting, settings.capacity.max_wait_s)
     turns.changed = metrics.turns
     app.extensions |= {
@@ -82,6 +83,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         "versions": versions,
         "gallery": gallery,
         "export": Export(store),
+        "retention": None if days is None else Retention(store, gallery, days),
         "training": TrainingState(settings.shared_dir, model, versions, gallery),
         "streams": Streams(),
         "turns": turns,

@@ -55,6 +55,7 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
         _use_wal(connection)
+        connection.execute("PRAGMA secure_delete=ON")  # what is deleted must not stand in the file any longer
         connection.execute("PRAGMA synchronous=FULL")  # in WAL mode anything less can lose the last commits
 
     return engine

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
@@ -9,19 +10,18 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from digit_ui.problems import Problem
 
 Fields = TypeVar("Fields", bound=BaseModel)
-
-
+DIGIT_TEXT = re.compile(r"[0-9](\.0+)?")
+Share = Annotated[float, Field(ge=0, le=1)]
 _Digit = Annotated[int, Field(ge=0, le=9)]
 
 
 def _ascii_digit(value: object) -> object:
-    """Take "3", as forms carry it, and 3.0, which is 3 in JSON; neither "３" nor true, which Python would take too."""
-    is_digit = isinstance(value, str) and len(value) == 1 and value.isascii() and value.isdigit()
-    is_whole = isinstance(value, float) and value.is_integer()
-    return int(value) if is_digit or is_whole else value  # type: ignore[call-overload] # it is one of the two
+    """Take "3" or "3.0", as forms and queries carry it, and 3.0, which is 3 in JSON; neither "３" nor true."""
+    if isinstance(value, str) and DIGIT_TEXT.fullmatch(value):
+        return int(value[0])
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Digit = Annotated[
     int,
     Field(ge=0, le=9, strict=True),

@@ -1,11 +1,12 @@
-"""GET /: the page to draw on."""
+"""GET /: the page to draw on; GET /privacy: what is kept of who draws."""
 
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, current_app, make_response, render_template, request
 from flask_babel import get_locale, gettext
 
 from digit_ui.i18n import LANGUAGES
+from digit_ui.settings import Settings
 
 # Set by the page's switch: "on" where the visitor wants to be read while they draw.
 LIVE_COOKIE = "live"
@@ -17,6 +18,14 @@ bp = Blueprint("page", __name__)
 def index() -> Response:
     """Show the page in the visitor's language, switched as they left it: so nothing moves when its script comes."""
     return render_page("index.html", script_messages(), live=request.cookies.get(LIVE_COOKIE) == "on")
+
+
+@bp.get("/privacy")
+def privacy() -> Response:
+    """Say what is kept of a visitor, where, for how long, and how it is deleted."""
+    settings: Settings = current_app.extensions["settings"]
+    days = settings.feedback_retention_days
+    return render_page("privacy.html", {}, public=settings.training_public, days=None if days is None else f"{days:g}")
 
 
 def render_page(template: str, messages: Mapping[str, object], **facts: object) -> Response:

@@ -30,7 +30,8 @@ class Settings:
     clients are named in the log; capacity: how much is done at once; limits: how much a request may take; rate_limit:
     how often an address may ask for the same operation, None: as often as it likes, and rate_limit_storage: where that
     is counted, None: in memory; trusted_proxies: how many are in front and say whom they speak for; cors_origins:
-    whose pages may have drawings read, "*" for all.
+    whose pages may have drawings read, "*" for all; feedback_retention_days: when drawings are deleted, None: when
+    somebody does it.
     """
 
     shared_dir: Path
@@ -48,6 +49,7 @@ class Settings:
     rate_limit_storage: str | None = field(default=None, repr=False)
     trusted_proxies: int = 0
     cors_origins: frozenset[str] = frozenset()
+    feedback_retention_days: float | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -74,6 +76,7 @@ class Settings:
             rate_limit_storage=environment.get("RATE_LIMIT_STORAGE") or None,
             trusted_proxies=_proxies(environment, "TRUSTED_PROXIES"),
             cors_origins=_origins(environment, "CORS_ORIGINS"),
+            feedback_retention_days=_days(environment, "FEEDBACK_RETENTION_DAYS"),
         )
 
 
@@ -82,6 +85,10 @@ def _token(environment: Mapping[str, str], name: str) -> str | None:
     if not all(" " <= character <= "~" for character in token):
         raise ValueError(f"{name} has characters that a browser cannot send; use letters, digits and signs of ASCII")
     return token or None
+
+
+def _days(environment: Mapping[str, str], name: str) -> float | None:
+    return positive_number(environment, name, 365) if environment.get(name) else None
 
 
 def _rate(environment: Mapping[str, str], name: str, default: str) -> str | None:

@@ -9,3 +9,5 @@ metrics.count_at(int(os.environ["WORKER_PLACE"]))
 app = create_app()
 app.extensions["model"].watch()
 app.extensions["feedback"].prepare()
+if app.extensions["retention"] is not None:
+    app.extensions["retention"].watch()

@@ -19,7 +19,14 @@ DATA_URLS = [data_url(picture) for picture in PICTURES]
 EXAMPLES = max(60, INPUTS // 1000)
 DECODABLE = [*PICTURES, *PHOTOGRAPHS, *DATA_URLS, None]
 # Pages for people, and what they load.
-NOT_FOR_PROGRAMS = {"page.index", "training.page", "reference.page", "reference.description", "assets.asset"}
+NOT_FOR_PROGRAMS = {
+    "page.index",
+    "page.privacy",
+    "training.page",
+    "reference.page",
+    "reference.description",
+    "assets.asset",
+}
 
 
 def is_beyond_description(case) -> bool:
