@@ -66,7 +66,7 @@ def main() -> None:
     """Compose numbers of every writer, have them read in both forms, and save the shares."""
     parser = argparse.ArgumentParser(description="Measure the share of numbers of several digits that is read right.")
     parser.add_argument("strokes", type=Path, help="JSON lines of strokes, plain or gzipped")
-    parser.add_argument("--each", type=int, default=5, help="numbers of each writer, length and spacing")
+    parser.add_argument("--each", type=int, default=3, help="numbers of each writer, length and spacing")
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(FOLDS)), help="whose writers to read")
     chosen = parser.parse_args()
     samples = read_samples(chosen.strokes)

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from flask_babel import get_locale, gettext
 
-from digit_ui.i18n import LANGUAGES
+from digit_ui.i18n import COOKIE_AGE_S, LANGUAGES
 from digit_ui.settings import Settings
 
 # Set by the page's switch: "on" where the visitor wants to be read while they draw.
 LIVE_COOKIE = "live"
+# What the visitor wants to write: the page's tabs ask with ?mode=, and the next visit comes as the last one went.
+MODE_COOKIE = "mode"
+TEMPLATES = {"digit": "index.html", "number": "number.html"}
 
 bp = Blueprint("page", __name__)
 
@@ -17,7 +20,13 @@ bp = Blueprint("page", __name__)
 @bp.get("/")
 def index() -> Response:
     """Show the page in the visitor's language, switched as they left it: so nothing moves when its script comes."""
-    return render_page("index.html", script_messages(), live=request.cookies.get(LIVE_COOKIE) == "on")
+    wished = request.args.get("mode")
+    mode = next((name for name in (wished, request.cookies.get(MODE_COOKIE)) if name in TEMPLATES), "digit")
+    messages = number_messages() if mode == "number" else script_messages()
+    response = render_page(TEMPLATES[mode], messages, mode=mode, live=request.cookies.get(LIVE_COOKIE) == "on")
+    if wished in TEMPLATES:
+        response.set_cookie(MODE_COOKIE, mode, max_age=COOKIE_AGE_S, samesite="Lax", httponly=True)
+    return response
 
 
 @bp.get("/privacy")
@@ -75,4 +84,15 @@ def script_messages() -> dict[str, str | list[str]]:
         "undone": gettext("Le dernier trait est annulé."),
         "bar": gettext("{digit} : {percent} %"),
         "version": gettext("Modèle {version}"),
+    }
+
+
+def number_messages() -> dict[str, str | list[str]]:
+    """Give the sentences for who writes numbers."""
+    return {
+        **script_messages(),
+        "answer": gettext("Vous venez d'écrire {number}"),
+        "unsure": gettext("Peut-être {number} : les chiffres marqués d'un « ? » sont incertains."),
+        "unsureDigit": gettext("{digit}, incertain : {percent} %"),
+        "nothingDrawn": gettext("Rien n'est dessiné : écrivez d'abord un nombre dans le cadre."),
     }

@@ -17,6 +17,9 @@ MAX_PIECES = 256
 MAX_WIDTH_PX = 8192
 # A line of writing is at least so high, in heights of the highest; what is lower belongs to the nearest.
 MIN_LINE_HEIGHT = 0.5
+# What is so many times as wide as high is no digit, but a line.
+FLAT = 8
+LEAST_HEIGHT = 1e-9
 
 # In heights of the line: how close to each other cuts are looked for, and how far one may bend.
 CUT_STEP = 0.1
@@ -129,21 +132,23 @@ class InkSheet:
 def sheet_of_strokes(strokes: Strokes) -> Sheet:
     """Take each stroke as a piece or, if one is so wide that it may be several digits, the ink that they leave."""
     sheet = StrokeSheet(strokes)
-    for line in sheet.lines:
-        if max(piece.box[2] - piece.box[0] for piece in line) > height_of(line):
-            break
-    else:
+    if not any(_may_be_several(piece, height_of(line)) for line in sheet.lines for piece in line):
         return sheet
     low, high = extent_of_strokes(strokes)
     width, height = high - low
-    scale = min(STROKE_BOX_PX / max(min(map(height_of, sheet.lines)), 1e-9), MAX_WIDTH_PX / max(width, height))
+    scale = min(STROKE_BOX_PX / min(map(height_of, sheet.lines)), MAX_WIDTH_PX / max(width, height))
     origin = tuple((low - STROKE_WIDTH_PX / scale).tolist())
     return InkSheet(draw_strokes(strokes, scale), 1 / scale, origin, STROKE_WIDTH_PX / 2)
 
 
 def height_of(pieces: Sequence[Piece]) -> float:
-    """Give the height of the tallest piece."""
-    return max(piece.box[3] - piece.box[1] for piece in pieces)
+    """Give the height of the tallest piece; of a flat line or a dot what a pen's width would make of it."""
+    heights = [max(bottom - top, (right - left) / FLAT) for left, top, right, bottom in (piece.box for piece in pieces)]
+    return max(*heights, LEAST_HEIGHT)
+
+
+def _may_be_several(stroke: Piece, height: float) -> bool:
+    return height < stroke.box[2] - stroke.box[0] < FLAT * height
 
 
 def _around(pieces: Sequence[Piece]) -> Box:

@@ -60,6 +60,21 @@ def test_the_page_comes_switched_as_the_visitor_left_it(visitor):
     assert 'role="switch" autocomplete="off" checked>' in page
 
 
+def test_the_page_comes_in_the_mode_that_the_visitor_chose(visitor):
+    assert 'id="bars"' in visitor.get("/").text
+    assert 'id="digits"' in visitor.get("/?mode=number").text
+    assert 'id="digits"' in visitor.get("/").text
+    assert "Please write a number in the frame" in text_of(visitor.get("/?lang=en"))
+    assert 'id="bars"' in visitor.get("/?mode=digit").text
+    assert 'id="bars"' in visitor.get("/?mode=other").text
+
+
+def test_the_page_for_numbers_comes_switched_as_the_visitor_left_it(visitor):
+    assert '<body class="number">' in visitor.get("/?mode=number").text
+    visitor.set_cookie("live", "on")
+    assert '<body class="number live">' in visitor.get("/").text
+
+
 def test_the_page_loads_nothing_from_elsewhere_and_runs_no_inline_script(app, visitor):
     response = visitor.get("/")
     assert "default-src 'self'" in response.headers["Content-Security-Policy"]

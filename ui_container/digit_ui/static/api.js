@@ -18,6 +18,12 @@ export class ApiError extends Error {
 export const predict = (strokes) => post("predict?input=1", { strokes });
 
 /**
+ * Ask which number it is.
+ * @param {import("./strokes.js").Stroke[]} strokes
+ */
+export const readNumber = (strokes) => post("read", { strokes });
+
+/**
  * Ask why it is that digit.
  * @param {import("./strokes.js").Stroke[]} strokes
  */

@@ -3,8 +3,8 @@
 import { mountPad } from "./pad.js";
 import { parseStrokes } from "./strokes.js";
 
-const KEPT = "strokes";
 const [canvas, undoButton, label, notice] = ["pad", "undo", "label", "notice"].map((id) => document.getElementById(id));
+const KEPT = canvas.dataset.kept;
 const { undone } = JSON.parse(document.getElementById("messages").textContent);
 
 export const pad = mountPad(canvas, kept());

@@ -1,8 +1,9 @@
-/** The square to draw in: all pointer, canvas and screen lore of the page is here. */
+/** The frame to draw in: all pointer, canvas and screen lore of the page is here. */
 
 import { PAD_UNITS, addPoint, toUnits } from "./strokes.js";
 
-const LINE_UNITS = 16;
+/** The pen is so wide. */
+export const LINE_UNITS = 16;
 
 /**
  * Let people draw in `canvas` with a mouse, a finger or a pen.
@@ -20,11 +21,11 @@ export function mountPad(canvas, strokes = []) {
 
   /** Draw everything anew, and leave the pen as a stroke in progress needs it. */
   function render() {
-    const scale = canvas.width / PAD_UNITS;
+    const scale = canvas.height / PAD_UNITS;
     const style = getComputedStyle(canvas);
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.fillStyle = style.backgroundColor;
-    context.fillRect(0, 0, PAD_UNITS, PAD_UNITS);
+    context.fillRect(0, 0, canvas.width / scale, PAD_UNITS);
     context.strokeStyle = style.color;
     context.lineWidth = LINE_UNITS;
     context.lineCap = context.lineJoin = "round";
@@ -33,8 +34,8 @@ export function mountPad(canvas, strokes = []) {
 
   function resize() {
     // One canvas pixel for each of the screen's own, or lines look blurred.
-    const side = Math.round(canvas.clientWidth * devicePixelRatio);
-    if (canvas.width !== side || canvas.height !== side) canvas.width = canvas.height = side;
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((side) => Math.round(side * devicePixelRatio));
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     render();
   }
 

@@ -1,32 +1,34 @@
 /** What the drawing is read as: when somebody asks or, if they switch that on, while they draw. */
 
-import { fill, sentenceFor, showBars, showSeen } from "./answer.js";
-import { predict } from "./api.js";
+import { fill } from "./answer.js";
 import { followDrawing } from "./reader.js";
 import { describe, waitingFor } from "./waiting.js";
-import { mountWhy } from "./why-section.js";
 
 const KEPT = "live=on; samesite=lax; max-age=";
 const KEPT_S = 365 * 24 * 3600;
-const NOTHING = { digit: null, probabilities: Array(10).fill(0), input: Array(28).fill(Array(28).fill(0)) };
 
 const byId = (id) => document.getElementById(id);
 
 /**
  * @param {ReturnType<typeof import("./pad.js").mountPad>} pad
  * @param {Record<string, string | string[]>} messages
+ * @param {object} view what there is to ask, and how an answer is shown
+ * @param {(strokes: import("./strokes.js").Stroke[]) => Promise<object>} view.ask
+ * @param {(answer: object) => string} view.show returns the sentence that sums it up
+ * @param {() => void} view.clear show that there is no answer
+ * @param {(answer: object) => void} [view.offer] the answer stands: nobody draws on
+ * @param {() => void} [view.withdraw] it does not any more
  */
-export function mountReading(pad, messages) {
+export function mountReading(pad, messages, { ask, show, clear, offer = () => {}, withdraw = () => {} }) {
   const [canvas, predictButton, live] = ["pad", "predict", "live"].map(byId);
   const [sentence, spoken, details] = ["sentence", "spoken", "details"].map(byId);
-  const why = mountWhy(pad, messages, () => predictButton.click());
   let answer = null; // to the drawing as it is now
   let followed = 0; // the pad's changes that the reader knows of
 
   const reader = followDrawing({
-    ask: () => predict(pad.strokes()),
+    ask: () => ask(pad.strokes()),
     onAnswer(received, isNewest) {
-      sentence.textContent = show(received);
+      sentence.textContent = showAnswer(received);
       answer = isNewest ? received : null;
     },
     onError(error) {
@@ -35,7 +37,7 @@ export function mountReading(pad, messages) {
     },
     onRest() {
       spoken.textContent = sentence.textContent;
-      if (answer) why.offer(answer);
+      if (answer) offer(answer);
     },
   });
 
@@ -61,18 +63,18 @@ export function mountReading(pad, messages) {
     reader.stop();
     if (pad.isEmpty()) return messages.nothingDrawn;
     const asked = pad.changes();
-    const received = await predict(pad.strokes());
+    const received = await ask(pad.strokes());
     if (asked !== pad.changes()) return undefined; // an answer to an earlier drawing
     answer = received;
-    why.offer(answer);
-    return show(answer);
+    offer(answer);
+    return showAnswer(answer);
   }
 
   function follow() {
     followed = pad.changes();
     answer = null;
     spoken.textContent = "";
-    why.withdraw();
+    withdraw();
     reader.changed();
   }
 
@@ -90,21 +92,18 @@ export function mountReading(pad, messages) {
     if (live.checked) spoken.textContent = words;
   }
 
-  function show(received) {
-    showBars(byId("bars"), received, messages.bar);
-    showSeen(byId("seen"), received.input);
+  function showAnswer(received) {
     byId("version").textContent = fill(messages.version, { version: received.model_version });
     details.hidden = false;
     details.removeAttribute("aria-hidden");
-    return sentenceFor(received, messages);
+    return show(received);
   }
 
   /** While one draws the answer keeps its place, so that nothing moves. */
   function showNothing() {
     details.hidden = !live.checked;
     details.setAttribute("aria-hidden", "true");
-    showBars(byId("bars"), NOTHING, messages.bar);
-    showSeen(byId("seen"), NOTHING.input);
+    clear();
     byId("version").textContent = "";
   }
 
@@ -112,7 +111,7 @@ export function mountReading(pad, messages) {
     answer = null;
     sentence.textContent = spoken.textContent = "";
     showNothing();
-    why.withdraw();
+    withdraw();
   }
 
   return { answer: () => answer };

@@ -1,10 +1,10 @@
 /**
- * What is drawn, without a screen: a list of strokes, each a list of [x, y] points in units of the pad's side.
+ * What is drawn, without a screen: a list of strokes, each a list of [x, y] points in units of the pad's height.
  * @typedef {[number, number]} Point
  * @typedef {Point[]} Stroke
  */
 
-/** The pad is this many units wide and high, whatever its size on the screen. */
+/** The pad is this many units high, whatever its size on the screen, and as many wide if it is square. */
 export const PAD_UNITS = 280;
 
 /** Points nearer than this add nothing that 28 x 28 could show. */
@@ -31,11 +31,8 @@ export function addPoint(stroke, [x, y]) {
  * @returns {Point}
  */
 export function toUnits(box, clientX, clientY) {
-  const clamp = (value) => Math.min(PAD_UNITS, Math.max(0, value));
-  return [
-    clamp(((clientX - box.left) / box.width) * PAD_UNITS),
-    clamp(((clientY - box.top) / box.height) * PAD_UNITS),
-  ];
+  const inUnits = (value, most) => (Math.min(most, Math.max(0, value)) / box.height) * PAD_UNITS;
+  return [inUnits(clientX - box.left, box.width), inUnits(clientY - box.top, box.height)];
 }
 
 /**

@@ -29,6 +29,12 @@ test("a pointer that leaves the pad draws along its edge", () => {
   assert.deepEqual(toUnits(box, -50, 900), [0, PAD_UNITS]);
 });
 
+test("a wide pad has more units across, of the same size", () => {
+  const box = { left: 10, top: 20, width: 450, height: 200 };
+  assert.deepEqual(toUnits(box, 10 + 100, 20 + 100), [PAD_UNITS / 2, PAD_UNITS / 2]);
+  assert.deepEqual(toUnits(box, 900, 900), [PAD_UNITS * 2.25, PAD_UNITS]);
+});
+
 test("kept strokes come back, anything else is an empty drawing", () => {
   const strokes = [[[1, 2], [3, 4]], [[5, 6]]];
   assert.deepEqual(parseStrokes(JSON.stringify(strokes)), strokes);
