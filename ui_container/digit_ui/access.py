@@ -14,7 +14,15 @@ from digit_ui.metrics import OTHER
 HEADER = "X-Request-ID"
 SANE = re.compile(r"[0-9A-Za-z._:/+=@-]{1,64}")
 # Asked for again and again by browsers and machines, and seldom of interest where nothing is wrong.
-QUIET = {"assets.asset", "health.live", "health.ready", "health.healthz", "scraping.metrics"}
+QUIET = {
+    "assets.asset",
+    "health.live",
+    "health.ready",
+    "health.healthz",
+    "open_inference.live",
+    "open_inference.ready",
+    "scraping.metrics",
+}
 
 log = logging.getLogger(__name__)
 

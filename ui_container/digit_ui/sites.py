@@ -4,15 +4,16 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
 
-from digit_ui.api import READING, ApiBlueprint
+from digit_ui.api import OPEN_INFERENCE, READING, TENSORFLOW_SERVING, ApiBlueprint
 from digit_ui.problems import Problem
 from digit_ui.settings import Settings
 
 # These change nothing, whatever comes with them.
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+READING_TAGS = (READING, OPEN_INFERENCE, TENSORFLOW_SERVING)
 ANY_ORIGIN = "*"
-SENT_HEADERS = "Content-Type"
-SHOWN_HEADERS = "Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+SENT_HEADERS = "Content-Type, Inference-Header-Content-Length"
+SHOWN_HEADERS = "Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Inference-Header-Content-Length"
 PREFLIGHT_KEPT_S = 600
 
 
@@ -45,7 +46,7 @@ def is_cross_site() -> bool:
 def _is_reading() -> bool:
     """Tell the operations that take a drawing and keep nothing of it."""
     operations = current_app.blueprints.get(request.blueprint or "")
-    return isinstance(operations, ApiBlueprint) and operations.tag is READING
+    return isinstance(operations, ApiBlueprint) and operations.tag in READING_TAGS
 
 
 def _share(response: Response) -> Response:

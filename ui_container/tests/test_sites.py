@@ -35,7 +35,8 @@ def test_our_own_page_and_programs_send_feedback(client, sent):
 
 def test_every_method_that_changes_something_is_closed_to_other_sites(app):
     """An operation that is added later must be, too, unless it only reads a drawing."""
-    reading = {"/predict", "/explain"}
+    reading = {rule.rule for rule in app.url_map.iter_rules() if rule.rule.startswith(("/v1/", "/v2/"))}
+    reading |= {"/predict", "/read", "/explain"}
     changing = [rule for rule in app.url_map.iter_rules() if rule.methods & {"POST", "PUT", "PATCH", "DELETE"}]
     assert len(changing) >= 7
     for rule in changing:
@@ -52,7 +53,7 @@ def test_no_other_site_reads_answers_unless_it_is_named(client):
     assert not [name for name, _ in headers if name.startswith("Access-Control")]
 
 
-@pytest.mark.parametrize("path", ["/predict", "/explain"])
+@pytest.mark.parametrize("path", ["/predict", "/explain", "/v1/models/digits:predict", "/v2/models/digits/infer"])
 @pytest.mark.parametrize("origins", ["https://a.example http://b.example:8080", "*"])
 def test_a_named_site_has_drawings_read_without_credentials(shared_dir, path, origins):
     client = client_with(shared_dir, CORS_ORIGINS=origins)
@@ -61,7 +62,7 @@ def test_a_named_site_has_drawings_read_without_credentials(shared_dir, path, or
     assert allowed.status_code == 200
     assert allowed.headers["Access-Control-Allow-Origin"] == "https://a.example"
     assert "POST" in allowed.headers["Access-Control-Allow-Methods"]
-    assert allowed.headers["Access-Control-Allow-Headers"] == "Content-Type"
+    assert allowed.headers["Access-Control-Allow-Headers"] == "Content-Type, Inference-Header-Content-Length"
     answer = client.post(path, json={"strokes": DIGIT_STROKES[4]}, headers={**wish, "Sec-Fetch-Site": "cross-site"})
     assert answer.headers["Access-Control-Allow-Origin"] == "https://a.example"
     assert "Access-Control-Allow-Credentials" not in answer.headers and "Origin" in answer.headers["Vary"]
