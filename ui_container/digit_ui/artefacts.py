@@ -1,6 +1,7 @@
 """Which models there are to serve, in order of preference, and whether their files are what they should be."""
 
 import hashlib
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from pydantic import BaseModel, ValidationError
 from digit_ui.manifest import DigitTest, InputContract, Manifest, Probe
 
 FILE_NAMES = ("model.json", "model.h5")
+# A model of as many parameters as are read, with what an optimizer keeps of each, is smaller.
+MAX_H5_BYTES = 2**30
+MAX_JSON_BYTES = 16 * 2**20
 LABELS = list(range(10))
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -113,6 +117,7 @@ def _read_bare(candidate: Candidate) -> Artefact:
 
 def _read_json(form: type[Form], path: Path) -> Form:
     try:
+        _check_file(path)
         return form.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ArtefactError(f"{path}: cannot be read ({error.strerror})") from error
@@ -129,6 +134,7 @@ def pair_digest(folder: Path) -> str:
 
 def _measure(path: Path) -> tuple[int, str]:
     try:
+        _check_file(path)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return file.tell(), digest
@@ -136,6 +142,16 @@ def _measure(path: Path) -> tuple[int, str]:
         raise ArtefactError(
             f"{path}: cannot be read ({error.strerror}); put it there or publish the model again"
         ) from error
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what would be read for ever, such as a pipe or a device, and what no model needs; follow a link."""
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        raise ArtefactError(f"{path}: is no file, or leads to none; put the file itself there")
+    most = MAX_H5_BYTES if path.suffix == ".h5" else MAX_JSON_BYTES
+    if facts.st_size > most:
+        raise ArtefactError(f"{path}: has {facts.st_size} bytes, expected at most {most}")
 
 
 def _stat_signature(path: Path) -> tuple[int, ...] | None:
