@@ -34,7 +34,13 @@ def privacy() -> Response:
     """Say what is kept of a visitor, where, for how long, and how it is deleted."""
     settings: Settings = current_app.extensions["settings"]
     days = settings.feedback_retention_days
-    return render_page("privacy.html", {}, public=settings.training_public, days=None if days is None else f"{days:g}")
+    return render_page(
+        "privacy.html",
+        {},
+        public=settings.training_public,
+        days=None if days is None else f"{days:g}",
+        addresses=settings.log_addresses,
+    )
 
 
 def render_page(template: str, messages: Mapping[str, object], **facts: object) -> Response:

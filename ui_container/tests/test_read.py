@@ -196,7 +196,8 @@ def test_32_digits_are_read(client):
 
 
 def test_a_line_across_is_no_digit(client):
-    answer = read(client, picture([[[20, 20], [3000, 20]]], (3020, 40), 4)); print(answer)
+    answer = read(client, picture([[[20, 20], [3000, 20]]], (3020, 40), 4))
+    print(answer)
     digits = answer["digits"]
     assert not any(digit["is_digit"] for digit in digits)
 
