@@ -10,6 +10,7 @@ from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
+from digit_ui.access import QUIET
 from digit_ui.counts import Counts
 from digit_ui.problems import Problem
 from digit_ui.settings import Settings
@@ -17,7 +18,8 @@ from digit_ui.settings import Settings
 # Of wrong tokens. The right one is not looked at either once that many came from the same address.
 TOKEN_RATE = parse("10/minute")
 WRONG_TOKEN = (401, 403)
-NOT_COUNTED = ("assets", "health", None)
+# What is asked for by machines and browsers all the time, and what is not here at all.
+NOT_COUNTED = {*QUIET, None}
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ class Rates:
 
     def count(self) -> None:
         """Count a request. Raises Problem 429 if it is one too many."""
-        if request.blueprint in NOT_COUNTED:
+        if request.endpoint in NOT_COUNTED:
             return
         try:
             if _has_token() and not self._counts.test(TOKEN_RATE, "token", _address()):
@@ -60,7 +62,7 @@ class Rates:
 
     def tell(self, response: Response) -> Response:
         """Count a wrong token, and say how often the address may ask yet."""
-        if request.blueprint in NOT_COUNTED:
+        if request.endpoint in NOT_COUNTED:
             return response
         try:
             if _has_token() and response.status_code in WRONG_TOKEN:
