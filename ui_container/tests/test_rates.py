@@ -53,7 +53,13 @@ def test_health_and_assets_are_never_counted(client_with):
     client = client_with(RATE_LIMIT="1/hour")
     asset = f"/assets/{client.application.extensions['assets'].digest}/page.js"
     for _ in range(3):
-        for path, status in {"/livez": 200, "/readyz": 503, "/healthz": 503, "/v2/health/live": 200, asset: 200}.items():
+        for path, status in {
+            "/livez": 200,
+            "/readyz": 503,
+            "/healthz": 503,
+            "/v2/health/live": 200,
+            asset: 200,
+        }.items():
             assert client.get(path).status_code == status
 
 
