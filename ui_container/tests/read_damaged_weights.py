@@ -1,6 +1,6 @@
 """Load damaged weights into a network, one file after another, and print which one is at work; test_fuzz.py runs this.
 
-usage: read_damaged_weights.py FIRST PATH
+usage: read_damaged_weights.py FIRST END PATH
 """
 
 import contextlib
@@ -23,9 +23,9 @@ import keras  # noqa: E402
 PAIR = FOLDER / "pairs" / "keras-2.15"
 
 network = keras.models.model_from_json(json.dumps(read_config((PAIR / "model.json").read_text())))
-path = Path(sys.argv[2])
+path = Path(sys.argv[3])
 inputs = mutants([(PAIR / name).read_bytes() for name in ("model.h5", "saved.h5")])
-for number, data in itertools.islice(enumerate(inputs), int(sys.argv[1]), None):
+for number, data in itertools.islice(enumerate(inputs), int(sys.argv[1]), int(sys.argv[2])):
     print(number, flush=True)
     path.write_bytes(data)
     with contextlib.suppress(Exception):
