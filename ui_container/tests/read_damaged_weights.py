@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ os.environ.update(OPENVINO_KERAS)
 import h5py  # noqa: E402 # after the choice of the backend
 import keras  # noqa: E402
 
+LONGEST_S = 5
 PAIR = FOLDER / "pairs" / "keras-2.15"
 
 network = keras.models.model_from_json(json.dumps(read_config((PAIR / "model.json").read_text())))
@@ -28,6 +30,7 @@ inputs = mutants([(PAIR / name).read_bytes() for name in ("model.h5", "saved.h5"
 for number, data in itertools.islice(enumerate(inputs), int(sys.argv[1]), int(sys.argv[2])):
     print(number, flush=True)
     path.write_bytes(data)
+    signal.alarm(LONGEST_S)  # which ends the process, as nothing else ends a library that does not return
     with contextlib.suppress(Exception):
         if h5py.is_hdf5(path):
             network.load_weights(path)

@@ -86,7 +86,7 @@ def test_damaged_networks_are_taken_or_refused_before_keras_sees_them():
 
 
 def test_damaged_weights_are_read_or_refused_and_seldom_end_their_reader(tmp_path):
-    """They may end it, as it is a process of its own for that, but not keep it for ever."""
+    """They may end or hang it, as it is a process of its own with a limit of time, but in any other way it goes on."""
     last, deaths, files = -1, 0, INPUTS // 10  # each takes ten times as long as any other input here
     while last < files - 1:
         command = [sys.executable, READER, str(last + 1), str(files), tmp_path / "model.h5"]
