@@ -114,7 +114,7 @@ def test_a_layer_of_any_width_takes_no_more_memory_than_is_allowed(pair, tmp_pat
 
 def test_json_that_is_nested_without_end_is_refused(pair, tmp_path):
     (pair / "model.json").write_text('{"class_name": "Sequential", "config": ' + "[" * 200_000)
-    assert "the pair cannot be read" in refuse(pair, tmp_path)
+    assert "model.json is not JSON" in refuse(pair, tmp_path)
 
 
 def sparse(path: Path, size: int) -> None:
