@@ -36,7 +36,9 @@ pretrained: .venv/algo/.ready ## Make the shipped model again (DATA=folder with 
 	rm -rf .cache/pretrained
 	DATA_DIR="$${DATA:-$${DATA_DIR:-shared}}" SHARED_DIR=.cache/pretrained VALIDATION_SHARE=0 .venv/algo/bin/python algo_container/cnn_mnist.py
 
-test: test-algo test-ui test-js test-app ## Run every test; those of containers and virtual machines only where they can
+test: .venv/algo-test/.ready .venv/ui-test/.ready ## Run every test; those of containers and virtual machines only where they can
+	$(MAKE) --jobs=2 --output-sync=target test-algo test-ui
+	$(MAKE) test-js test-app
 
 test-algo: .venv/algo-test/.ready ## The trainer's own tests
 	$(IN_ALGO_TESTS) -m pytest algo_container

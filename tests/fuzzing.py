@@ -31,10 +31,12 @@ class Outcome:
     refused: int = 0
 
 
-def fuzz(check: Callable[[bytes], object], seeds: Sequence[bytes], refusal: type[Exception]) -> Outcome:
+def fuzz(
+    check: Callable[[bytes], object], seeds: Sequence[bytes], refusal: type[Exception], inputs: int = INPUTS
+) -> Outcome:
     """Give `check` damaged forms of `seeds`; it may take one or raise `refusal`, and nothing else."""
     outcome = Outcome()
-    for data in mutants(seeds):
+    for data in mutants(seeds, inputs):
         try:
             check(data)
         except refusal:

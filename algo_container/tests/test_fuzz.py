@@ -20,6 +20,7 @@ def test_damaged_csvs_are_read_or_refused(tmp_path, name):
         digits = read_digits(tmp_path / name)
         assert set(digits.labels) == set(range(10))
 
-    outcome = fuzz(read, [content], DatasetError)
-    assert outcome.refused > INPUTS / 20
+    inputs = INPUTS // 10 if name.endswith(".gz") else INPUTS  # most damage to what is compressed is found by gzip
+    outcome = fuzz(read, [content], DatasetError, inputs)
+    assert outcome.refused > inputs / 20
     assert outcome.taken > 0

@@ -110,6 +110,7 @@ def test_who_only_draws_leaves_nothing(client, shared_dir):
 
 
 def test_what_was_deleted_does_not_stand_in_the_database_file(app_with, shared_dir):
+    """Debian's SQLite is built to see to it by itself; another one does because engine.py asks for it."""
     app = app_with()
     client = app.test_client()
     given = client.post("/feedback", json={"strokes": DIGIT_STROKES[4], "label": 4, "session": "of-one-person"})
