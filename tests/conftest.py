@@ -24,11 +24,18 @@ def cache_dir(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def server(tmp_path, cache_dir) -> Iterator[Server]:
+def worker_count() -> int:
+    """One starts sooner; a module that is about several has a fixture of its own."""
+    return 1
+
+
+@pytest.fixture
+def server(tmp_path, cache_dir, worker_count) -> Iterator[Server]:
     """A server with the shipped model."""
     shared_dir = tmp_path / "shared"
     shutil.copytree(ROOT / "shared" / "pretrained", shared_dir / "pretrained")
-    server = Server(shared_dir, free_port(), cache_dir, tmp_path / "server.log").start()
+    environment = {"WEB_CONCURRENCY": str(worker_count)}
+    server = Server(shared_dir, free_port(), cache_dir, tmp_path / "server.log", environment).start()
     yield server
     server.stop()
 

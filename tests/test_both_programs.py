@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.request
 
+import pytest
 from conftest import ALGO_PYTHON, ROOT
 
 KILLS = 25
@@ -86,6 +87,11 @@ def repeating(task, pause_s: float = 0.0):
     finally:
         stop.set()
         thread.join()
+
+
+@pytest.fixture
+def worker_count() -> int:
+    return 2
 
 
 def check_whole(shared_dir) -> str | None:

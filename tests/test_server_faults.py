@@ -12,12 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from lacking import lacking
 from served import ROOT, Server, free_port
 
 SEVEN = {"strokes": [[[0, 0], [100, 0], [40, 120]]], "label": 7}
 CLIENTS = 4
 UNREACHABLE = (OSError, http.client.HTTPException, ValueError)
+
+
+@pytest.fixture
+def worker_count() -> int:
+    return 2
 
 
 @dataclass

@@ -34,7 +34,7 @@ def start(tmp_path, shared_dir, cache_dir):
     started = []
 
     def start(**environment) -> Server:
-        environment = {"ADMIN_TOKEN": TOKEN, **environment}
+        environment = {"ADMIN_TOKEN": TOKEN, "WEB_CONCURRENCY": "1", **environment}
         started.append(Server(shared_dir, free_port(), cache_dir, tmp_path / "server.log", environment).start())
         return started[-1]
 
