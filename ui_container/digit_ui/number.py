@@ -57,7 +57,7 @@ def read_number(sheet: Sheet, classifier: Classifier) -> list[ReadDigit]:
     ends = list(accumulate(map(len, groups)))
     for line, of_line, end in zip(sheet.lines, groups, ends, strict=True):
         first = end - len(of_line)
-        scores = _scores(of_line, readings, first, height_of(line) or 1.0)  # dots alone have none
+        scores = _scores(of_line, readings, first, height_of(line))
         for chosen in _best_way(of_line, scores, len(line)):
             probabilities = readings.probabilities[first + chosen]
             digit = int(probabilities.argmax())
