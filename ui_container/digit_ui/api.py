@@ -1,5 +1,6 @@
 """What the service promises to programs: OpenAPI 3.1, made from the views and from the models that they check with."""
 
+from functools import cache
 from typing import Any
 
 from flask import Response
@@ -138,6 +139,19 @@ class ApiBlueprint(APIBlueprint):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         self.bodies |= {**schema.pop("$defs", {}), model.__name__: schema}
         return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+class Query(BaseModel):
+    """What an address carries after its question mark.
+
+    The library asks for the schema at each request, and making one takes a sixth of the time of a whole answer.
+    """
+
+    @classmethod
+    @cache
+    def model_json_schema(cls, *given: Any, **named: Any) -> dict[str, Any]:  # noqa: ANN401 # pydantic's own
+        """Give the fields' schema, made once; do not change it."""
+        return super().model_json_schema(*given, **named)
 
 
 def answer(body: BaseModel, status: int = 200) -> Response:

@@ -6,7 +6,7 @@ import numpy as np
 from flask import Response, current_app, request
 from pydantic import BaseModel, Field, RootModel, SerializeAsAny
 
-from digit_ui.api import READING, ApiBlueprint, answer, problems
+from digit_ui.api import READING, ApiBlueprint, Query, answer, problems
 from digit_ui.classifier import Classifier
 from digit_ui.drawing import DrawingBodies, DrawingBody, read_drawings
 from digit_ui.fields import Digit, Share
@@ -22,7 +22,7 @@ Grey = Annotated[int, Field(ge=0, le=255)]
 Row = Annotated[list[Grey], Field(min_length=SIDE, max_length=SIDE)]
 
 
-class PredictQuery(BaseModel):
+class PredictQuery(Query):
     """What is wanted beside the answer."""
 
     input: Literal["0", "1"] = Field("0", description="1: also the 28 x 28 picture that the network saw")

@@ -77,18 +77,32 @@ def large_pieces(is_ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     is_ink: bool (height, width). Returns int (height, width), 0 for paper, else a piece's number from 1, and of each
     piece its top, left, bottom and right, int (n, 4).
     """
+    pieces, _ = _without_grain(is_ink)
+    return pieces, _boxes(pieces)
+
+
+def _without_grain(is_ink: np.ndarray) -> tuple[np.ndarray, int]:
+    """Give the pieces, int (height, width), and how many they are."""
     pieces, count = ndimage.label(is_ink, structure=np.ones((3, 3)))
-    if count > 1:
-        areas = np.bincount(pieces.ravel())
-        areas[0] = 0
-        large = areas >= GRAIN_AREA_SHARE * areas.max()
-        pieces = (np.concatenate([[0], np.cumsum(large[1:])]) * large)[pieces]
+    if count < 2:
+        return pieces, count
+    areas = np.bincount(pieces.ravel())
+    areas[0] = 0
+    large = areas >= GRAIN_AREA_SHARE * areas.max()
+    return (np.concatenate([[0], np.cumsum(large[1:])]) * large)[pieces], int(large.sum())
+
+
+def _boxes(pieces: np.ndarray) -> np.ndarray:
     boxes = [(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in ndimage.find_objects(pieces)]
-    return pieces, np.array(boxes, dtype=int).reshape(-1, 4)
+    return np.array(boxes, dtype=int).reshape(-1, 4)
 
 
 def _without_specks(is_ink: np.ndarray) -> np.ndarray:
-    pieces, boxes = large_pieces(is_ink)
+    pieces, count = _without_grain(is_ink)
+    if count == 1:  # as nearly always; looking for boxes takes as long as telling pieces apart
+        one: np.ndarray = pieces > 0
+        return one
+    boxes = _boxes(pieces)
     starts, stops = boxes[:, :2], boxes[:, 2:]
     longer_sides = (stops - starts).max(axis=1)
     is_drawing = longer_sides >= SPECK_SHARE * longer_sides.max()

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from flask import Response, current_app, request
 from pydantic import BaseModel, Field
 
-from digit_ui.api import ADMINISTRATOR, READER, TRAINING, ApiBlueprint, answer, problems
+from digit_ui.api import ADMINISTRATOR, READER, TRAINING, ApiBlueprint, Query, answer, problems
 from digit_ui.database import Feedback
 from digit_ui.fields import Digit, parse_json, validate
 from digit_ui.gallery import Gallery, UnknownFeedback
@@ -17,7 +17,7 @@ from digit_ui.training_state import TrainingState
 bp = ApiBlueprint("gallery", __name__, TRAINING, url_prefix="/feedback")
 
 
-class GalleryQuery(BaseModel):
+class GalleryQuery(Query):
     """Which drawings are wanted, and from where on."""
 
     digit: Digit | None = None
