@@ -19,8 +19,8 @@ def require_token() -> None:
     token = _settings().admin_token
     if token is None:
         raise Problem(403, "no_token", "this server was started without ADMIN_TOKEN, so nobody can be let in")
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not given.strip():
+    given = bearer()
+    if given is None:
         raise Problem(
             401,
             "token_needed",
@@ -28,8 +28,14 @@ def require_token() -> None:
             headers={"WWW-Authenticate": "Bearer"},
         )
     # As bytes: of texts the comparison takes only ASCII, and a header may hold anything.
-    if not hmac.compare_digest(given.strip().encode(), token.encode()):
+    if not hmac.compare_digest(given.encode(), token.encode()):
         raise Problem(403, "wrong_token", "this is not the administrator's token; it is what ADMIN_TOKEN says")
+
+
+def bearer() -> str | None:
+    """Give what the request shows for itself in 'Authorization: Bearer …'; None if that is nothing."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    return given.strip() or None if scheme.lower() == "bearer" else None
 
 
 def _settings() -> Settings:

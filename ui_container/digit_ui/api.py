@@ -32,6 +32,7 @@ HEALTH = Tag(name="health", description="Whether the service runs.")
 
 Security = list[dict[str, list[str]]]
 ADMINISTRATOR: Security = [{"administrator": []}]
+SENDER: Security = [{"sender": []}]
 # Where the training is public nobody needs the token, and else everybody.
 READER: Security = [{}, *ADMINISTRATOR]
 
@@ -49,7 +50,10 @@ class Described(OpenAPI):
             import_name,
             static_folder=None,
             info=Info(title="Chiffres", version=API_VERSION, description=DESCRIPTION),
-            security_schemes={"administrator": {"type": "http", "scheme": "bearer", "description": "ADMIN_TOKEN"}},
+            security_schemes={
+                "administrator": {"type": "http", "scheme": "bearer", "description": "ADMIN_TOKEN"},
+                "sender": {"type": "http", "scheme": "bearer", "description": "the `key` of the drawing's receipt"},
+            },
             doc_ui=False,
             # Every operation describes this one, else the library would add an answer that is never given.
             validation_error_status="default",
@@ -149,7 +153,11 @@ class Query(BaseModel):
 
     @classmethod
     @cache
-    def model_json_schema(cls, *given: Any, **named: Any) -> dict[str, Any]:  # noqa: ANN401 # pydantic's own
+    def model_json_schema(  # type: ignore[override] # called all the same
+        cls,
+        *given: Any,  # noqa: ANN401 # pydantic's own
+        **named: Any,  # noqa: ANN401 # as above
+    ) -> dict[str, Any]:
         """Give the fields' schema, made once; do not change it."""
         return super().model_json_schema(*given, **named)
 

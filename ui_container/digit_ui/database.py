@@ -36,7 +36,8 @@ class Feedback(Base):
 
     pixels: 784 grey values as the network saw them, row by row, ink bright; original: what the author sent, in
     original_type; digit and model_version: what was answered, where the sender said so; session: drawings with the
-    same one are by the same person; accepted_at: when somebody vouched for the label.
+    same one are by the same person; accepted_at: when somebody vouched for the label; key_digest: the SHA-256, in
+    hexadecimal, of what its author must show to delete it.
     """
 
     __tablename__ = "feedback"
@@ -60,6 +61,7 @@ class Feedback(Base):
     original_type: Mapped[str] = mapped_column(String(32))
     session: Mapped[str | None] = mapped_column(String(64))
     accepted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    key_digest: Mapped[str | None] = mapped_column(String(64))
 
 
 class Action(Base):

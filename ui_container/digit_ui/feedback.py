@@ -1,6 +1,7 @@
-"""POST /feedback: which digit was meant; GET /feedback.csv: what has been gathered, for the trainer."""
+"""POST /feedback: which digit was meant; DELETE: not any more; GET /feedback.csv: what has been gathered."""
 
 import logging
+import secrets
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Annotated
@@ -8,21 +9,26 @@ from typing import Annotated
 from flask import Response, current_app, request, stream_with_context
 from pydantic import BaseModel, StringConstraints
 
-from digit_ui.admin import require_reader
-from digit_ui.api import FEEDBACK, READER, ApiBlueprint, answer, contents, problems
+from digit_ui.admin import bearer, require_reader
+from digit_ui.api import FEEDBACK, READER, SENDER, ApiBlueprint, answer, contents, problems
 from digit_ui.database import Feedback, FeedbackStore, StoreError
 from digit_ui.drawing import DrawingBody, read_drawing, read_fields
 from digit_ui.fields import Digit
+from digit_ui.gallery import Gallery, UnknownFeedback, WrongKey, digest_of
 from digit_ui.preprocessing import SIDE
 from digit_ui.problems import Problem
+from digit_ui.training_gallery import report_unknown_feedback
 
 CSV_HEADER = ",".join(["label", *(f"{row}x{column}" for row in range(1, SIDE + 1) for column in range(1, SIDE + 1))])
 
+# The id is no secret where the training page is public; nobody guesses these.
+KEY_BYTES = 16
 # PostgreSQL keeps no null byte.
 Text = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00]*$")]
 
 log = logging.getLogger(__name__)
 bp = ApiBlueprint("feedback", __name__, FEEDBACK)
+bp.register_error_handler(UnknownFeedback, report_unknown_feedback)
 
 
 class FeedbackBody(DrawingBody):
@@ -35,9 +41,16 @@ class FeedbackBody(DrawingBody):
 
 
 class FeedbackReceipt(BaseModel):
-    """What names the stored drawing."""
+    """What names the stored drawing, and what only its sender gets: the key to delete it."""
 
     id: str
+    key: str
+
+
+class SentPath(BaseModel):
+    """Which drawing is meant."""
+
+    feedback_id: str
 
 
 @bp.post(
@@ -50,6 +63,7 @@ def give() -> Response:
     body, picture = read_fields(request, FeedbackBody)
     with current_app.extensions["turns"].turn():
         drawing = read_drawing(body, picture)
+    key = secrets.token_urlsafe(KEY_BYTES)
     feedback = Feedback(
         label=body.label,
         digit=body.digit,
@@ -58,6 +72,7 @@ def give() -> Response:
         pixels=drawing.pixels.tobytes(),
         original=drawing.original,
         original_type=drawing.media_type,
+        key_digest=digest_of(key),
     )
     try:
         feedback_id = _store().add(feedback)
@@ -65,7 +80,30 @@ def give() -> Response:
         log.error("feedback could not be stored: %s", error)
         raise Problem(503, "store_unavailable", "the feedback could not be stored; send it again later", 10) from error
     current_app.extensions["metrics"].labelled(body.label, body.digit)
-    return answer(FeedbackReceipt(id=feedback_id), 201)
+    return answer(FeedbackReceipt(id=feedback_id, key=key), 201)
+
+
+@bp.delete("/feedback/<feedback_id>", responses={204: None, **problems(401, 403, 404, 503)}, security=SENDER)
+def withdraw(path: SentPath) -> tuple[str, int]:
+    """Delete a drawing for good, for who sent it: the header `Authorization: Bearer …` carries its receipt's `key`."""
+    key = bearer()
+    if key is None:
+        raise Problem(
+            401,
+            "key_needed",
+            "this needs the drawing's key: the header 'Authorization: Bearer …' with `key` from the answer to POST "
+            "/feedback",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    gallery: Gallery = current_app.extensions["gallery"]
+    try:
+        gallery.withdraw(path.feedback_id, key)
+    except WrongKey as error:
+        raise Problem(403, "wrong_key", "this is not the key that the drawing's sender was given") from error
+    except StoreError as error:
+        log.error("feedback could not be deleted: %s", error)
+        raise Problem(503, "store_unavailable", "the drawing cannot be deleted now; ask again later", 10) from error
+    return "", 204
 
 
 @bp.get("/feedback.csv", responses={200: contents("text/csv"), **problems(401, 403, 503)}, security=READER)

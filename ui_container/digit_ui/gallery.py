@@ -1,5 +1,6 @@
 """What is in the store, a page at a time, and what the person who runs this does with it."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,10 @@ IDS_A_QUESTION = 500
 
 class UnknownFeedback(Exception):
     """There is no drawing of this id, or no more."""
+
+
+class WrongKey(Exception):
+    """The drawing is somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,17 @@ class Gallery:
         """Delete a drawing. Raises UnknownFeedback."""
         self._act(Action(kind="delete", feedback_id=feedback_id), delete(Feedback))
 
+    def withdraw(self, feedback_id: str, key: str) -> None:
+        """Delete a drawing for whoever got this key for it. Raises UnknownFeedback, or WrongKey."""
+        try:
+            its_own = Feedback.key_digest == digest_of(key)
+            self._act(Action(kind="delete", feedback_id=feedback_id), delete(Feedback).where(its_own))
+        except UnknownFeedback:
+            with self._store.session() as session:
+                if session.scalar(select(Feedback.number).where(Feedback.id == feedback_id)) is None:
+                    raise
+            raise WrongKey(feedback_id) from None
+
     def request(self, kind: str, version: str | None = None) -> int:
         """Ask the watching trainer for something; return the request's number."""
         with self._store.session() as session:
@@ -94,6 +110,11 @@ class Gallery:
                 raise UnknownFeedback(action.feedback_id)
             session.add(action)
             session.commit()
+
+
+def digest_of(key: str) -> str:
+    """Give what the store keeps of a drawing's key: who reads the store can delete nobody's drawings by it."""
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def _newest(session: Session, limit: int, before: int | None, label: int | None, wrong: bool) -> tuple[int, list[int]]:

@@ -36,7 +36,7 @@ def privacy() -> Response:
     days = settings.feedback_retention_days
     return render_page(
         "privacy.html",
-        {},
+        privacy_messages(),
         public=settings.training_public,
         days=None if days is None else f"{days:g}",
         addresses=settings.log_addresses,
@@ -85,11 +85,32 @@ def script_messages() -> dict[str, str | list[str]]:
         "refused": gettext("Le serveur a refusé la demande : {detail} Votre dessin est conservé."),
         "sending": gettext("Envoi en cours…"),
         "thanks": gettext("Merci ! Votre dessin et son chiffre sont enregistrés."),
+        **deletion_messages(),
         "erased": gettext("Le dessin est effacé."),
         "badLabel": gettext("Indiquez un seul chiffre, de 0 à 9, ou laissez le champ vide."),
         "undone": gettext("Le dernier trait est annulé."),
         "bar": gettext("{digit} : {percent} %"),
         "version": gettext("Modèle {version}"),
+    }
+
+
+def deletion_messages() -> dict[str, str | list[str]]:
+    """Give the sentences about deleting what was sent."""
+    return {
+        "deleting": gettext("Effacement en cours…"),
+        "deleted": gettext("C'est effacé du serveur."),
+        "notDeleted": gettext("Le serveur ne répond pas ; rien n'est effacé encore : réessayez dans un instant."),
+    }
+
+
+def privacy_messages() -> dict[str, str | list[str]]:
+    """Give what the privacy page's script says."""
+    messages = deletion_messages()
+    return {
+        **messages,
+        "sent": gettext("Dessins envoyés par ce navigateur et pas encore effacés : {count}"),
+        "away": messages["notDeleted"],
+        "refused": gettext("Le serveur a refusé : {detail}"),
     }
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DIGIT_STROKES, data_url, draw, encode
+from conftest import ADMIN, DIGIT_STROKES, data_url, draw, encode
 from digit_ui import create_app, database
-from digit_ui.database import Feedback, FeedbackStore
+from digit_ui.database import Action, Feedback, FeedbackStore
 from digit_ui.settings import Settings
 from sqlalchemy import URL, create_engine, text
 
@@ -191,3 +191,65 @@ def test_sqlite_waits_for_the_disk_at_every_commit(client, app):
     with app.extensions["feedback"]._open().connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
+
+
+def give(client) -> dict:
+    return client.post("/feedback", json={"strokes": DIGIT_STROKES[4], "label": 4}).get_json()
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_who_sent_a_drawing_deletes_it_with_the_key_of_the_receipt(client, settings, app):
+    kept, gone = give(client), give(client)
+    assert client.delete(f"/feedback/{gone['id']}", headers=bearer(gone["key"])).status_code == 204
+    assert [row["id"] for row in stored(settings)] == [kept["id"]]
+    with app.extensions["feedback"].session() as session:
+        assert [(action.kind, action.feedback_id) for action in session.query(Action)] == [("delete", gone["id"])]
+    again = client.delete(f"/feedback/{gone['id']}", headers=bearer(gone["key"]))
+    assert (again.status_code, again.get_json(force=True)["code"]) == (404, "unknown_feedback")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({}, 401, "key_needed"),
+        ({"Authorization": "Basic abc"}, 401, "key_needed"),
+        ({"Authorization": "Bearer  "}, 401, "key_needed"),
+        (bearer("é"), 403, "wrong_key"),
+        (ADMIN, 403, "wrong_key"),
+    ],
+)
+def test_nobody_else_deletes_it(client, settings, headers, status, code):
+    receipt = give(client)
+    answer = client.delete(f"/feedback/{receipt['id']}", headers=headers)
+    assert (answer.status_code, answer.get_json(force=True)["code"]) == (status, code)
+    assert len(stored(settings)) == 1
+
+
+def test_a_key_opens_no_other_drawing_and_none_that_came_before_there_were_keys(client, settings):
+    one, other = give(client), give(client)
+    assert one["key"] != other["key"] and other["key"] not in str(stored(settings))
+    assert client.delete(f"/feedback/{one['id']}", headers=bearer(other["key"])).status_code == 403
+    with create_engine(settings.database_url).begin() as connection:
+        connection.execute(text("UPDATE feedback SET key_digest = NULL"))
+    for key in (one["key"], "None", ""):
+        assert client.delete(f"/feedback/{one['id']}", headers=bearer(key)).status_code in (401, 403)
+    assert len(stored(settings)) == 2
+
+
+def test_a_page_of_another_site_cannot_delete_it(client, settings):
+    receipt = give(client)
+    headers = {**bearer(receipt["key"]), "Sec-Fetch-Site": "cross-site"}
+    assert client.delete(f"/feedback/{receipt['id']}", headers=headers).status_code == 403
+    assert len(stored(settings)) == 1
+
+
+def test_while_the_store_is_away_nothing_is_said_to_be_deleted(client, settings):
+    receipt = give(client)
+    with create_engine(settings.database_url).begin() as connection:
+        connection.execute(text("DROP TABLE actions"))
+    answer = client.delete(f"/feedback/{receipt['id']}", headers=bearer(receipt["key"]))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert len(stored(settings)) == 1

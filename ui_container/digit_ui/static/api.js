@@ -37,6 +37,16 @@ export const explain = (strokes) => post("explain", { strokes });
 export const giveFeedback = (body) => post("feedback", body);
 
 /**
+ * Delete a drawing that was sent. One that is gone already is deleted too.
+ * @param {import("./sent.js").Receipt} receipt
+ */
+export async function withdraw({ id, key }) {
+  const request = { method: "DELETE", headers: { Authorization: `Bearer ${key}` } };
+  const response = await reach(`feedback/${id}`, request);
+  if (!response.ok && response.status !== 404) throw await refusal(response);
+}
+
+/**
  * Ask the server, but not for ever; whatever it answers is for the caller to judge.
  * @param {string} path
  * @param {RequestInit} request
@@ -55,9 +65,15 @@ async function post(path, body) {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
-  const answer = await response.json().catch(() => null);
-  if (response.ok && answer) return answer;
+  if (!response.ok) throw await refusal(response);
+  return response.json().catch(() => {
+    throw new ApiError("away");
+  });
+}
+
+async function refusal(response) {
+  const problem = await response.json().catch(() => null);
   // A proxy in front of a stopped server answers too, but not in our form.
-  if (!answer?.code || response.status === 503) throw new ApiError("away");
-  throw new ApiError(answer.code, answer.detail);
+  if (!problem?.code || response.status === 503) return new ApiError("away");
+  return new ApiError(problem.code, problem.detail);
 }

@@ -1,6 +1,7 @@
-/** Saying which digit was meant, and starting again. */
+/** Saying which digit was meant, taking that back, and starting again. */
 
-import { giveFeedback } from "./api.js";
+import { giveFeedback, withdraw } from "./api.js";
+import { sentDrawings } from "./sent.js";
 import { sessionId } from "./session.js";
 import { waitingFor } from "./waiting.js";
 
@@ -12,15 +13,25 @@ const byId = (id) => document.getElementById(id);
  * @param {Record<string, string>} messages
  */
 export function mountFeedback(pad, answered, messages) {
-  const [label, notice] = ["label", "notice"].map(byId);
+  const [label, notice, withdrawButton] = ["label", "notice", "withdraw"].map(byId);
+  const sent = sentDrawings(() => localStorage);
+  let last = null; // the receipt of what was sent a moment ago
   const say = (sentence) => (notice.textContent = sentence);
 
   byId("feedback").addEventListener("submit", (event) => {
     event.preventDefault();
+    offer(null);
     waitingFor(byId("submit"), say, messages, messages.sending, submit);
   });
   byId("refresh").addEventListener("click", () => say(startAgain("")));
-  byId("pad").addEventListener("change", () => say(""));
+  byId("pad").addEventListener("change", () => {
+    say("");
+    offer(null);
+  });
+  withdrawButton.addEventListener("click", () => {
+    const failures = { ...messages, away: messages.notDeleted };
+    waitingFor(withdrawButton, say, failures, messages.deleting, takeBack);
+  });
 
   async function submit() {
     const meant = label.value.trim();
@@ -31,11 +42,29 @@ export function mountFeedback(pad, answered, messages) {
     }
     if (pad.isEmpty()) return messages.nothingDrawn;
     const { digit, model_version } = answered() ?? {};
-    const sent = pad.changes();
+    const before = pad.changes();
     const session = sessionId(() => sessionStorage);
-    await giveFeedback({ strokes: pad.strokes(), label: Number(meant), session, digit, model_version });
+    const receipt = await giveFeedback({ strokes: pad.strokes(), label: Number(meant), session, digit, model_version });
+    sent.add(receipt);
     // Somebody may be drawing the next one already.
-    return sent === pad.changes() ? startAgain(messages.thanks) : messages.thanks;
+    if (before === pad.changes()) startAgain();
+    offer(receipt);
+    return messages.thanks;
+  }
+
+  async function takeBack() {
+    const receipt = last;
+    await withdraw(receipt);
+    sent.remove(receipt);
+    if (receipt !== last) return undefined; // another one was sent meanwhile, and is spoken of
+    if (document.activeElement === withdrawButton) notice.focus(); // or the focus would be lost
+    offer(null);
+    return messages.deleted;
+  }
+
+  function offer(receipt) {
+    last = receipt;
+    withdrawButton.hidden = receipt === null;
   }
 
   function startAgain(sentence) {
