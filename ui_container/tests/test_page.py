@@ -84,3 +84,8 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_no_inline_script(app, vi
     assets = app.extensions["assets"].contents
     for name in (name for name in assets if not name.startswith(("training", "vendor/"))):
         assert b"://" not in assets[name].replace(b"http://www.w3.org/2000/svg", b""), name
+
+
+@pytest.mark.parametrize("path", ["/", "/?mode=number", "/training", "/privacy"])
+def test_the_foot_of_every_page_leads_to_the_description_for_programs(client, path):
+    assert '<a href="docs">' in client.get(path).text and client.get("/docs").status_code == 200
