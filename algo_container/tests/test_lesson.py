@@ -1,15 +1,18 @@
 """A lesson teaches both outputs, and its layers' statistics move as Keras would move them."""
 
+import io
+
 import keras
 import numpy as np
 import pytest
 from trainer.dataset import Part
-from trainer.lesson import Lesson
+from trainer.lesson import Lesson, vary_and_draw
 from trainer.network import build_cnn
+from trainer.progress import Progress
 from trainer.rendering import render
 from trainer.sources import Steps, gather
 from trainer.strokes import NOT_A_DIGIT
-from trainer.training import make_reproducible
+from trainer.training import Recipe, fit, make_reproducible
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +53,15 @@ def test_a_step_of_a_single_picture_teaches_something_finite():
     lesson.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
     lesson.fit(steps, verbose=0)
     assert all(np.isfinite(weights).all() for weights in lesson.get_weights())
+
+
+def test_a_training_traces_its_step_once(monkeypatch):
+    """A second trace, or one for each part of the pictures, would cost a short training seconds."""
+    traced = []
+    step = Lesson.train_step
+    monkeypatch.setattr(Lesson, "train_step", lambda lesson, data: traced.append(data) or step(lesson, data))
+    make_reproducible(1)
+    sources = gather(Part(np.zeros((40, 28, 28, 1), np.float32), np.zeros(40, np.uint8)), None, [], seed=1)
+    fit(Lesson(build_cnn(), seed=1), sources, None, Recipe(2, 64, 1, steps=9), Progress(io.StringIO(), 2))
+    assert len(traced) == 1
+    assert vary_and_draw.experimental_get_tracing_count() == 1

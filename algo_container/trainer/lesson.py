@@ -8,10 +8,11 @@ import tensorflow as tf
 from trainer.augmentation import choose_pens, vary_pictures, vary_strokes
 from trainer.convolution import convolve
 from trainer.cores import PARTS
+from trainer.dataset import SIDE
 from trainer.fused import drop_normalise_pool
 from trainer.inference import in_parts
 from trainer.rendering import render
-from trainer.strokes import NOT_A_DIGIT
+from trainer.strokes import NOT_A_DIGIT, POINTS
 
 # How much the second question, "is it a digit?", counts beside the first, "which?".
 IS_DIGIT_WEIGHT = 0.3
@@ -121,6 +122,15 @@ class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
         self._accuracy.update_state(tf.cast(tf.equal(tf.argmax(answers, 1, tf.int32), labels), tf.float32))
 
 
+@tf.function(  # type: ignore[untyped-decorator] # TensorFlow comes without types
+    # Of any number, so that it is traced once for all parts of a step, and for whole steps.
+    input_signature=[
+        tf.TensorSpec([None, SIDE, SIDE, 1], tf.float32),
+        tf.TensorSpec([None, POINTS, 2], tf.float32),
+        tf.TensorSpec([None, POINTS - 1], tf.float32),
+        tf.TensorSpec([2], tf.int32),
+    ]
+)
 def vary_and_draw(pictures: tf.Tensor, points: tf.Tensor, pen: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Turn a step of `Steps` into pictures float32 (n + m, 28, 28, 1), no two epochs alike."""
     seeds = tf.random.split(seed, 3)

@@ -80,6 +80,8 @@ def fit(lesson: Lesson, sources: Sources, validation: Part | None, recipe: Recip
         jit_compile=False,
         steps_per_execution=STEPS_AT_ONCE,
     )
+    # A step that makes its variables is traced twice, a second each.
+    lesson.optimizer.build(lesson.trainable_variables)
     started = time.monotonic()
     with stop_after_epoch(progress) as stop:
         history = lesson.fit(
