@@ -19,7 +19,7 @@ from trainer.progress import Progress
 from trainer.sources import Sources, Steps
 
 WARM_UP_SHARE = 0.05
-# Of a training from scratch. A short one with twice the rows a step needs the higher one.
+# Of a training from scratch. A short one needs the higher one.
 PEAK_LEARNING_RATE, QUICK_PEAK_LEARNING_RATE = 2e-3, 4e-3
 # As many rows as give every channel's mean and variance to three digits.
 STATISTICS_ROWS = 20_000
