@@ -24,7 +24,7 @@ from results import Chart, Spread, Table, save
 
 ROOT = Path(__file__).resolve().parents[1]
 BASELINE_EPOCHS = 20
-EPOCHS = (1, 2, 5, 8)
+EPOCHS = (1, 3, 5, 8)
 ROWS = (1_000, 10_000, 60_000, 180_000, 600_000)
 
 

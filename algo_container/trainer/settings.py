@@ -73,8 +73,8 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         "--quick",
         action="store_true",
         default=environment.get("QUICK") == "1",
-        help="train for less than a minute instead of a quarter of an hour, with fewer drawings: reads MNIST almost as well, but "
-        "other hands less well [QUICK=1]",
+        help="train for less than a minute instead of a quarter of an hour, with fewer drawings: reads MNIST almost as "
+        "well, but other hands less well [QUICK=1]",
     )
     parser.add_argument(
         "--epochs",
