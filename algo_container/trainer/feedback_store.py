@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -37,6 +37,8 @@ from trainer.strokes import MAX_COORDINATE, Drawing, resample
 
 # As long as the user interface waits for it.
 BUSY_TIMEOUT_S = 5
+# PostgreSQL's driver would wait for a server that has gone as long as the system does, which is minutes.
+WAITS = {"connect_timeout": BUSY_TIMEOUT_S, "tcp_user_timeout": 1000 * BUSY_TIMEOUT_S}
 STROKES_MEDIA_TYPE = "application/json"
 # They make a drawing worth another look.
 LABEL_ACTIONS = ("accept", "correct")
@@ -174,16 +176,20 @@ class FeedbackStore:
         try:
             engine = self._engine()
             with engine.connect() as connection:
-                yield connection
+                yield connection if self._has_tables(connection) else None
         except (SQLAlchemyError, OSError, ImportError) as error:
             raise StoreError(
                 f"the feedback store cannot be read ({str(error).splitlines()[0][:200]}); if it is of an earlier "
                 "version, start the user interface once, which brings it up to date"
             ) from error
 
+    def _has_tables(self, connection: Connection) -> bool:
+        return self._url.get_backend_name() == "sqlite" or connection.dialect.has_table(connection, feedback.name)
+
     def _engine(self) -> Engine:
         if self._url.get_backend_name() != "sqlite":
-            return create_engine(self._url, poolclass=NullPool)
+            waits = {name: wait for name, wait in WAITS.items() if name not in self._url.query}
+            return create_engine(self._url, poolclass=NullPool, connect_args=waits)
         path = quote(Path(self._url.database or "").resolve().as_posix())
         read_only = self._url.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
         return create_engine(read_only, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
@@ -198,8 +204,13 @@ def _labelled(row: Any) -> Labelled:  # noqa: ANN401 # a row has the columns of 
         None if drawing is None else resample(drawing),  # at once: as lists of numbers they would fill the memory
         row.session,
         row.accepted_at is not None,
-        row.created_at.date(),
+        _day(row.created_at),
     )
+
+
+def _day(moment: datetime) -> date:
+    """Give the day in UTC; SQLite tells no zone, PostgreSQL the time in its server's."""
+    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)).date()
 
 
 def _drawing(original: bytes) -> Drawing | None:

@@ -1,4 +1,7 @@
-"""The feedback store: SQLite in the shared folder by default, any database that SQLAlchemy knows by its URL."""
+"""The feedback store: SQLite in the shared folder by default, else PostgreSQL.
+
+Whoever changes a table here writes the step that changes those that are in use; migrating.py says how.
+"""
 
 import logging
 import tempfile
@@ -10,19 +13,36 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import URL, CheckConstraint, Engine, Index, LargeBinary, String, select, text, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    CheckConstraint,
+    Connection,
+    Engine,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    event,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import DateTime
 
-from digit_ui.engine import open_engine
+from digit_ui.engine import BUSY_TIMEOUT_S, open_engine
+from digit_ui.store_faults import UNAVAILABLE, StoreError, one_line
 
 ROWS_A_FETCH = 500
 # About what a drawing with its picture takes.
 ROOM_BYTES = 64 * 2**10
-# ImportError: the URL names a database whose driver is not installed.
-UNAVAILABLE = (SQLAlchemyError, OSError, ImportError)
+# Any number, as long as nothing else in the database locks it.
+ORDER_LOCK = 4_711_000_002
 WRONG = text("digit != label")
+# SQLite counts up by itself only what is called INTEGER, which is as wide there.
+NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +70,7 @@ class Feedback(Base):
         {"sqlite_autoincrement": True},
     )
 
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    number: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(String(36), unique=True, default=lambda: str(uuid.uuid4()))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=lambda: datetime.now(UTC))
     label: Mapped[int]
@@ -76,7 +96,7 @@ class Action(Base):
         {"sqlite_autoincrement": True},
     )
 
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    number: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=lambda: datetime.now(UTC))
     kind: Mapped[str] = mapped_column(String(16))
     feedback_id: Mapped[str | None] = mapped_column(String(36))
@@ -84,8 +104,15 @@ class Action(Base):
     label: Mapped[int | None]
 
 
-class StoreError(Exception):
-    """The store cannot be read or written now."""
+@event.listens_for(Feedback, "before_insert")
+@event.listens_for(Action, "before_insert")
+def write_in_order(_mapper: object, connection: Connection, _row: object) -> None:
+    """Let nobody see a number before all lower ones, so that who asks for what is newer misses nothing.
+
+    SQLite has one writer at a time. PostgreSQL would give a number to each of several, and let the last be seen first.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(ORDER_LOCK)))
 
 
 class FeedbackStore:
@@ -137,10 +164,11 @@ class FeedbackStore:
     def session(self) -> Iterator[Session]:
         """Give a session, which ends with what it has not committed undone. Raises StoreError for every fault of it."""
         try:
-            with Session(self._open()) as session:
+            # Not asked again after a commit, when an answer that does not come would deny what is stored.
+            with Session(self._open(), expire_on_commit=False) as session:
                 yield session
         except UNAVAILABLE as error:
-            raise StoreError(_one_line(error)) from error
+            raise StoreError.of(error) from error
 
     def prepare(self) -> threading.Thread:
         """Open the store in the background: one of an earlier version gets what it lacks, which the trainer reads."""
@@ -152,14 +180,14 @@ class FeedbackStore:
         try:
             self._open()
         except UNAVAILABLE as error:
-            log.error("the feedback store cannot be opened: %s", _one_line(error))
+            log.error("the feedback store cannot be opened: %s", one_line(error))
 
     def _open(self) -> Engine:
-        with self._opening:
+        if not self._opening.acquire(timeout=BUSY_TIMEOUT_S):
+            raise TimeoutError("it is still being opened")
+        try:
             if self._engine is None:
-                self._engine = open_engine(self._url, Base.metadata)
+                self._engine = open_engine(self._url)
             return self._engine
-
-
-def _one_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:300]
+        finally:
+            self._opening.release()

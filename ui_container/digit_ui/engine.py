@@ -1,50 +1,60 @@
-"""Open the store's database, and give a store of an earlier version what it lacks."""
+"""Open the store's database: SQLite for one machine, PostgreSQL for several."""
 
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Engine, Executable, MetaData, create_engine, event, inspect, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
+from sqlalchemy import URL, Engine, create_engine, event
+
+from digit_ui.migrating import bring_up_to_date
 
 # Less than the page waits for an answer: a drawing that it calls unsent must not be stored after all.
 BUSY_TIMEOUT_S = 5
+# Of PostgreSQL's connections a worker takes no more, and what has to wait for one and then for the server waits no
+# longer than the above. libpq makes less than two seconds two.
+KEPT_CONNECTIONS, MORE_CONNECTIONS = 2, 3
+CONNECTION_WAIT_S, CONNECT_TIMEOUT_S = 2, 3
+# A process that dies on another machine must not keep everybody else's drawings waiting.
+IDLE_TIMEOUT_S = 10
 
 
-def open_engine(url: URL, metadata: MetaData) -> Engine:
+def open_engine(url: URL) -> Engine:
     """Connect to the database and bring its tables up to date."""
-    engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else create_engine(url)
-    # Not create_all(), which looks first and creates then: two workers at once would collide.
-    for name, statement in _lacking(engine, metadata).items():
-        try:
-            with engine.begin() as connection:
-                connection.execute(statement)
-        except DBAPIError:
-            if name in _lacking(engine, metadata):  # nobody else has made it meanwhile
-                raise
+    openers = {"sqlite": _sqlite_engine, "postgresql": _postgresql_engine}
+    engine = openers.get(url.get_backend_name(), create_engine)(url)
+    try:
+        bring_up_to_date(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
-def _lacking(engine: Engine, metadata: MetaData) -> dict[str, Executable]:
-    """Give the statements that make what is not there: a table, a column of an old table, an index."""
-    database = inspect(engine)
-    statements: dict[str, Executable] = {}
-    for table in metadata.sorted_tables:
-        if not database.has_table(table.name):
-            statements[table.name] = CreateTable(table)
-            statements |= {f"{table.name}: {index.name}": CreateIndex(index) for index in table.indexes}
-            continue
-        present = {column["name"] for column in database.get_columns(table.name)}
-        for column in table.columns:
-            if column.name not in present:
-                definition = CreateColumn(column).compile(engine)
-                statements[f"{table.name}.{column.name}"] = text(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
-        indexed = {index["name"] for index in database.get_indexes(table.name)}
-        for index in table.indexes:
-            if index.name not in indexed:
-                statements[f"{table.name}: {index.name}"] = CreateIndex(index)
-    return statements
+def _postgresql_engine(url: URL) -> Engine:
+    waits: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "tcp_user_timeout": BUSY_TIMEOUT_S * 1000}
+    engine = create_engine(
+        url,
+        connect_args={name: value for name, value in waits.items() if name not in url.query},
+        pool_pre_ping=True,  # a server that was restarted has closed them all
+        pool_size=KEPT_CONNECTIONS,
+        max_overflow=MORE_CONNECTIONS,
+        pool_timeout=CONNECTION_WAIT_S,
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_session(connection: Any, _record: object) -> None:  # noqa: ANN401 # the driver's own
+        with connection.cursor() as cursor:
+            cursor.execute(
+                # Where the server's own settings say less, it would acknowledge what a power cut can take away.
+                "SET synchronous_commit = on;"
+                "SET timezone = 'UTC';"
+                f"SET lock_timeout = '{BUSY_TIMEOUT_S}s';"
+                f"SET idle_in_transaction_session_timeout = '{IDLE_TIMEOUT_S}s'"
+            )
+        connection.commit()
+
+    return engine
 
 
 def _sqlite_engine(url: URL) -> Engine:

@@ -4,6 +4,7 @@ import base64
 import json
 import threading
 from collections.abc import Generator, Mapping
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import Row, Select, case, false, func, select
@@ -72,8 +73,12 @@ class Export:
     def _piece(self, wanted: Select[Any], held_back: Mapping[str, Facts]) -> tuple[bytes, int]:
         """Give as many lines as make a piece, and the number of the last one."""
         piece, number = bytearray(), 0
-        with self._store.session() as session:
-            for row in session.execute(wanted, execution_options={"yield_per": ROWS_A_FETCH}):
+        with (
+            self._store.session() as session,
+            # Closed: PostgreSQL keeps what it has found for who has not said that it is enough.
+            closing(session.execute(wanted, execution_options={"yield_per": ROWS_A_FETCH})) as rows,
+        ):
+            for row in rows:
                 piece += _line(row, held_back)
                 number = row.number
                 if len(piece) >= BYTES_A_PIECE:

@@ -11,12 +11,13 @@ from pydantic import BaseModel, StringConstraints
 
 from digit_ui.admin import bearer, require_reader
 from digit_ui.api import FEEDBACK, READER, SENDER, ApiBlueprint, answer, contents, problems
-from digit_ui.database import Feedback, FeedbackStore, StoreError
+from digit_ui.database import Feedback, FeedbackStore
 from digit_ui.drawing import DrawingBody, read_drawing, read_fields
 from digit_ui.fields import Digit
 from digit_ui.gallery import Gallery, UnknownFeedback, WrongKey, digest_of
 from digit_ui.preprocessing import SIDE
 from digit_ui.problems import Problem
+from digit_ui.store_faults import StoreError
 from digit_ui.training_gallery import report_unknown_feedback
 
 CSV_HEADER = ",".join(["label", *(f"{row}x{column}" for row in range(1, SIDE + 1) for column in range(1, SIDE + 1))])

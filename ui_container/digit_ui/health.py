@@ -54,8 +54,10 @@ def ready() -> Response:
         lacking = f"{len(words) - len(serving)} of {len(words)} workers" if len(words) > 1 else "the server"
         raise Problem(503, "no_model", f"{lacking} cannot answer yet: {why}", retry_after_s=2)
     store: StoreCheck = current_app.extensions["store_check"]
-    if not store.passes():
-        raise Problem(503, "store_unavailable", "feedback cannot be stored; the server's log says why", 10)
+    fault = store.fault()
+    if fault is not None:
+        detail = f"feedback cannot be stored: {fault}; the server's log says more"
+        raise Problem(503, "store_unavailable", detail, 10)
     versions = sorted({word.model_version for word in serving if word.model_version is not None})
     return answer(
         Ready(

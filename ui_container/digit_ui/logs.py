@@ -62,6 +62,7 @@ def configuration(environment: Mapping[str, str] = os.environ, at_terminal: bool
         "root": to_stderr,
         "loggers": {
             "gunicorn.error": {**to_stderr, "propagate": False},
+            "alembic": {"level": "WARNING"},  # digit_ui.migrating says what it did
             "PIL": {"level": "WARNING"},  # below, it tells what a photograph says of its place and time
         },
     }

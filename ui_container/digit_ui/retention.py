@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 
-from digit_ui.database import Feedback, FeedbackStore, StoreError
+from digit_ui.database import Feedback, FeedbackStore
 from digit_ui.gallery import Gallery, UnknownFeedback
+from digit_ui.store_faults import StoreError
 
 LOOK_EVERY_S = 3600
 IDS_A_LOOK = 500

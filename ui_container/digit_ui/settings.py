@@ -9,6 +9,7 @@ from pathlib import Path
 from limits import parse
 from platformdirs import user_cache_path
 from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from digit_ui.capacity import Capacity
 from digit_ui.limits import Limits, positive_number
@@ -16,6 +17,7 @@ from digit_ui.limits import Limits, positive_number
 # As a browser writes it: in small letters, and without a path.
 ORIGIN = re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 
+DATABASES = ("sqlite", "postgresql")
 PROJECT_SHARED_DIR = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -24,8 +26,8 @@ class Settings:
     """The choices of one server process.
 
     shared_dir: where models are found; pretrained_dir: where the shipped one is; cache_dir: where their converted form
-    is kept, trusted as our own code is; database_url: any SQLAlchemy URL; poll_interval_s: how often a new model is
-    looked for; admin_token: who sends it may change things, nobody where there is none; training_public: whether the
+    is kept, trusted as our own code is; database_url: of SQLite or PostgreSQL; poll_interval_s: how often a new model
+    is looked for; admin_token: who sends it may change things, nobody where there is none; training_public: whether the
     others may see the training and what people drew; metrics: whether anybody may read them; log_addresses: whether
     clients are named in the log; capacity: how much is done at once; limits: how much a request may take; rate_limit:
     how often an address may ask for the same operation, None: as often as it likes, and rate_limit_storage: where that
@@ -58,13 +60,11 @@ class Settings:
         Raises ValueError naming the variable whose value cannot be used.
         """
         shared_dir = Path(environment.get("SHARED_DIR") or PROJECT_SHARED_DIR).resolve()
-        given = environment.get("DATABASE_URL")
-        default_database = shared_dir / "feedback" / "feedback.db"
         return cls(
             shared_dir=shared_dir,
             pretrained_dir=Path(environment.get("PRETRAINED_DIR") or shared_dir / "pretrained").resolve(),
             cache_dir=Path(environment.get("CACHE_DIR") or user_cache_path("projet-digit")).resolve(),
-            database_url=make_url(given) if given else URL.create("sqlite", database=str(default_database)),
+            database_url=_database(environment, "DATABASE_URL", shared_dir / "feedback" / "feedback.db"),
             poll_interval_s=positive_number(environment, "POLL_INTERVAL_S", 1.0),
             admin_token=_token(environment, "ADMIN_TOKEN"),
             training_public=_switch(environment, "TRAINING_PUBLIC", default=True),
@@ -78,6 +78,20 @@ class Settings:
             cors_origins=_origins(environment, "CORS_ORIGINS"),
             feedback_retention_days=_days(environment, "FEEDBACK_RETENTION_DAYS"),
         )
+
+
+def _database(environment: Mapping[str, str], name: str, default: Path) -> URL:
+    given = environment.get(name)
+    if not given:
+        return URL.create("sqlite", database=str(default))
+    wanted = "such as postgresql://user:password@host/database or sqlite:////folder/feedback.db"
+    try:
+        url = make_url(given)
+    except ArgumentError as error:  # which may hold a password
+        raise ValueError(f"{name} is no database's URL, {wanted}") from error
+    if url.get_backend_name() not in DATABASES:
+        raise ValueError(f"{name} begins with {url.drivername!r}, expected one of {', '.join(DATABASES)}, {wanted}")
+    return url
 
 
 def _token(environment: Mapping[str, str], name: str) -> str | None:

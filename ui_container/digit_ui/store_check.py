@@ -6,7 +6,8 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from digit_ui.database import FeedbackStore, StoreError
+from digit_ui.database import FeedbackStore
+from digit_ui.store_faults import StoreError
 
 FRESH_S = 1.0
 # Less than whoever asks for our health waits for an answer.
@@ -21,7 +22,7 @@ class Look:
 
     store: FeedbackStore
     began: float = field(default_factory=time.monotonic)
-    found: "Future[bool]" = field(default_factory=Future)
+    found: "Future[str | None]" = field(default_factory=Future)
 
     def __post_init__(self) -> None:
         """Begin."""
@@ -37,9 +38,9 @@ class Look:
             self.store.check()
         except StoreError as error:
             log.error("the feedback store cannot be written: %s", error)
-            self.found.set_result(False)
+            self.found.set_result(error.reason)
         else:
-            self.found.set_result(True)
+            self.found.set_result(None)
 
 
 class StoreCheck:
@@ -50,8 +51,8 @@ class StoreCheck:
         self._look: Look | None = None
         self._beginning = threading.Lock()
 
-    def passes(self) -> bool:
-        """Tell whether the store can be written; the log says why it cannot."""
+    def fault(self) -> str | None:
+        """Tell why the store cannot be written, None where it can; the log says more."""
         with self._beginning:
             look = self._look
             begins = look is None or look.is_old
@@ -62,4 +63,4 @@ class StoreCheck:
         except TimeoutError:
             if begins:
                 log.error("the feedback store cannot be written: no answer within %g s", LONGEST_S)
-            return False
+            return f"no answer within {LONGEST_S:g} s"

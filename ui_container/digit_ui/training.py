@@ -8,11 +8,11 @@ from pydantic import BaseModel, Field
 from digit_ui import training_export, training_gallery, training_versions
 from digit_ui.admin import require_reader, require_token
 from digit_ui.api import ADMINISTRATOR, READER, TRAINING, ApiBlueprint, answer, contents, problems
-from digit_ui.database import StoreError
 from digit_ui.gallery import Gallery
 from digit_ui.json_files import Facts
 from digit_ui.page import render_page
 from digit_ui.problems import Problem, from_problem
+from digit_ui.store_faults import StoreError
 from digit_ui.streams import Streams
 from digit_ui.training_messages import training_messages
 from digit_ui.training_state import TrainingState

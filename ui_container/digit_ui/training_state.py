@@ -4,10 +4,10 @@ import hashlib
 import time
 from pathlib import Path
 
-from digit_ui.database import StoreError
 from digit_ui.gallery import Gallery
 from digit_ui.json_files import Facts, JsonFile, read_json_file, signature
 from digit_ui.serving import ModelInService
+from digit_ui.store_faults import StoreError
 from digit_ui.versions import Versions
 
 # What it renews every second or two, and every few seconds, is older than this only when the trainer is gone.

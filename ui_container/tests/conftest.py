@@ -11,8 +11,10 @@ import pytest
 from digit_ui import create_app
 from digit_ui.settings import Settings
 from PIL import Image, ImageDraw
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
-pytest_plugins = ["real_data"]
+pytest_plugins = ["real_data", "real_postgresql", "real_redis"]
 
 PAIRS = Path(__file__).parent / "pairs"
 PRETRAINED = Path(__file__).resolve().parents[2] / "shared" / "pretrained"
@@ -33,6 +35,9 @@ DIGIT_STROKES = {
     8: [[[64, 22], [48, 10], [34, 24], [48, 46], [68, 68], [50, 90], [32, 70], [50, 46], [64, 22]]],
     9: [[[68, 30], [52, 12], [34, 26], [42, 46], [66, 38], [68, 30], [66, 60], [58, 92]]],
 }
+
+
+on_both_databases = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 
 
 def draw(digit: int, size: int = 280, box: tuple[int, int, int] = (60, 60, 160), width: int = 14) -> Image.Image:
@@ -117,9 +122,23 @@ def shared_dir(tmp_path) -> Path:
 
 
 @pytest.fixture
-def settings(shared_dir, cache_dir) -> Settings:
+def database(request) -> str:
+    """What DATABASE_URL says: nothing, for the default, or where `on_both_databases` wants it PostgreSQL's URL."""
+    wants_postgresql = getattr(request, "param", "sqlite") == "postgresql"
+    return request.getfixturevalue("postgresql_url") if wants_postgresql else ""
+
+
+@pytest.fixture
+def settings(shared_dir, cache_dir, database) -> Settings:
     environment = {"SHARED_DIR": str(shared_dir), "CACHE_DIR": str(cache_dir), "ADMIN_TOKEN": TOKEN}
-    return Settings.from_environment(environment)
+    return Settings.from_environment({**environment, "DATABASE_URL": database})
+
+
+def ask_database(settings: Settings, statement: str) -> list[tuple]:
+    """Ask the store's database past the server."""
+    with create_engine(settings.database_url, poolclass=NullPool).begin() as connection:
+        result = connection.execute(text(statement))
+        return [tuple(row) for row in result] if result.returns_rows else []
 
 
 @pytest.fixture

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ADMIN, DIGIT_STROKES, data_url, draw, encode
+from conftest import ADMIN, DIGIT_STROKES, data_url, draw, encode, on_both_databases
 from digit_ui import create_app, database
 from digit_ui.database import Action, Feedback, FeedbackStore
 from digit_ui.settings import Settings
 from sqlalchemy import URL, create_engine, text
+from sqlalchemy.pool import NullPool
 
 
 def stored(settings: Settings) -> list[dict]:
-    with create_engine(settings.database_url).connect() as connection:
+    with create_engine(settings.database_url, poolclass=NullPool).connect() as connection:
         return [dict(row._mapping) for row in connection.execute(text("SELECT * FROM feedback ORDER BY number"))]
 
 
@@ -28,6 +29,7 @@ def csv_table(client) -> np.ndarray:
     return np.array([line.split(",") for line in lines], dtype=int).reshape(len(lines), 785)
 
 
+@on_both_databases
 def test_strokes_are_stored_with_all_that_was_said(client, settings):
     body = {"strokes": DIGIT_STROKES[4], "label": 4, "digit": 9, "model_version": "v1"}
     answer = client.post("/feedback", json=body)
@@ -41,6 +43,7 @@ def test_strokes_are_stored_with_all_that_was_said(client, settings):
     assert row["created_at"]
 
 
+@on_both_databases
 def test_the_session_is_stored_and_may_be_left_out(client, settings):
     png = encode(draw(2))
     assert (
@@ -59,6 +62,7 @@ def test_a_session_that_is_no_short_text_is_refused(client, settings, session):
     assert "session" in answer.get_json(force=True)["detail"]
 
 
+@on_both_databases
 def test_a_picture_is_stored_as_it_was_sent_in_every_form(client, settings):
     png, jpeg = encode(draw(2)), encode(draw(2), "JPEG")
     assert client.post("/feedback", json={"image": data_url(png), "label": 2}).status_code == 201
@@ -85,6 +89,7 @@ def test_an_empty_drawing_is_refused(client):
     assert (answer.status_code, answer.get_json(force=True)["code"]) == (422, "nothing_drawn")
 
 
+@on_both_databases
 def test_the_csv_is_in_kaggles_layout_and_oldest_first(client):
     for digit in (3, 1, 8):
         client.post("/feedback", json={"strokes": DIGIT_STROKES[digit], "label": digit})
@@ -96,6 +101,7 @@ def test_the_csv_is_in_kaggles_layout_and_oldest_first(client):
     assert table[:, 0].tolist() == [3, 1, 8] and table[:, 1:].max() == 255
 
 
+@on_both_databases
 def test_eight_people_at_once_lose_nothing(client, app):
     def send(number: int) -> int:
         return app.test_client().post("/feedback", json={"strokes": DIGIT_STROKES[5], "label": 5}).status_code
@@ -147,10 +153,12 @@ while True:
 """
 
 
+@on_both_databases
 def test_what_was_acknowledged_survives_a_kill(settings, shared_dir):
     here = Path(__file__).parent
     paths = os.pathsep.join(map(str, (here, here.parent, here.parents[1] / "tests")))
-    environment = {**os.environ, "SHARED_DIR": str(shared_dir), "PYTHONPATH": paths}
+    url = settings.database_url.render_as_string(hide_password=False)
+    environment = {**os.environ, "SHARED_DIR": str(shared_dir), "DATABASE_URL": url, "PYTHONPATH": paths}
     with subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE, env=environment, text=True) as writer:
         acknowledged = [writer.stdout.readline().strip() for _ in range(20)]
         os.kill(writer.pid, signal.SIGKILL)
@@ -167,6 +175,7 @@ def test_a_look_at_the_csv_without_reading_it_holds_no_connection(client, app):
     assert app.extensions["feedback"]._open().pool.checkedout() == 0
 
 
+@on_both_databases
 def test_a_slow_reader_of_the_csv_holds_no_connection_and_misses_nothing(client, app, monkeypatch):
     monkeypatch.setattr(database, "ROWS_A_FETCH", 2)
     for digit in (3, 1, 8, 4, 7):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from conftest import DIGIT_STROKES
-from digit_ui.database import Feedback, FeedbackStore, StoreError
+from digit_ui.database import Feedback, FeedbackStore
 from digit_ui.gallery import Gallery
+from digit_ui.store_faults import StoreError
 from sqlalchemy import URL, create_engine, inspect
 
 # As the first version made it.

@@ -6,20 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import ADMIN, DIGIT_STROKES, TOKEN
+from conftest import ADMIN, DIGIT_STROKES, TOKEN, on_both_databases
 from digit_ui import create_app
-from digit_ui.database import Action, Feedback, StoreError
+from digit_ui.database import Action, Feedback
 from digit_ui.retention import Retention
 from digit_ui.settings import Settings
+from digit_ui.store_faults import StoreError
 from sqlalchemy import select, update
 
 
 @pytest.fixture
-def app_with(shared_dir):
+def app_with(shared_dir, database):
     def app_with(**environment: str):
-        return create_app(
-            Settings.from_environment({"SHARED_DIR": str(shared_dir), "ADMIN_TOKEN": TOKEN, **environment})
-        )
+        given = {"SHARED_DIR": str(shared_dir), "ADMIN_TOKEN": TOKEN, "DATABASE_URL": database, **environment}
+        return create_app(Settings.from_environment(given))
 
     return app_with
 
@@ -44,6 +44,7 @@ def deletions(app) -> list[str | None]:
         return list(session.scalars(select(Action.feedback_id).where(Action.kind == "delete").order_by(Action.number)))
 
 
+@on_both_databases
 def test_what_is_too_old_is_deleted_as_an_administrator_would_and_nothing_else(app_with):
     app = app_with(FEEDBACK_RETENTION_DAYS="30")
     old, older, young = give(app, 30.1), give(app, 400), give(app, 29.9)
@@ -60,6 +61,7 @@ def test_more_than_one_look_finds_are_deleted(app_with, monkeypatch):
     assert app.extensions["retention"].delete_old() == 5 and kept_ids(app) == []
 
 
+@on_both_databases
 def test_several_workers_delete_each_drawing_once(app_with):
     apps = [app_with(FEEDBACK_RETENTION_DAYS="1") for _ in range(4)]
     old = [give(apps[0], 2) for _ in range(20)]

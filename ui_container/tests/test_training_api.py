@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import ADMIN, PRETRAINED, publish
+from conftest import ADMIN, PRETRAINED, ask_database, on_both_databases, publish
 from digit_ui import engine
 from digit_ui.database import Feedback
 from digit_ui.settings import Settings
@@ -66,8 +66,7 @@ def add(app, label: int = 3, digit: int | None = None, **facts: object) -> str:
 
 
 def actions(settings: Settings) -> list[tuple]:
-    with closing(sqlite3.connect(settings.database_url.database)) as connection:
-        return connection.execute("SELECT kind, feedback_id, version, label FROM actions ORDER BY number").fetchall()
+    return ask_database(settings, "SELECT kind, feedback_id, version, label FROM actions ORDER BY number")
 
 
 def items(client, query: str = "") -> list[dict]:
@@ -151,6 +150,7 @@ def test_numbers_that_json_does_not_know_become_null(client, shared_dir):
     assert json.loads(text)["job"]["points"] == [[1, None, 0.5], [2, None, None]]
 
 
+@on_both_databases
 def test_the_revision_changes_with_all_that_the_page_lists_and_with_nothing_else(
     client, app, administrator, shared_dir
 ):
@@ -323,6 +323,7 @@ def test_a_hostile_version_name_reaches_no_file(client, administrator, shared_di
     assert refusal(administrator.post("/training/rollback", json={"version": name})) == (404, "unknown_version")
 
 
+@on_both_databases
 def test_retraining_and_going_back_are_asked_of_the_trainer(administrator, settings, shared_dir):
     version(shared_dir, "v1")
     first, second = administrator.post("/training/retrain"), administrator.post("/training/retrain", json={})
@@ -370,6 +371,7 @@ def test_a_body_that_does_not_say_what_is_wanted_is_refused(administrator, app, 
     assert items(administrator)[0]["label"] == 3
 
 
+@on_both_databases
 def test_a_drawing_is_shown_with_all_that_is_known(client, app, shared_dir):
     first = add(app, 3, 8, model_version="v1")
     second = add(app, 4, 4)
@@ -395,14 +397,14 @@ def test_a_drawing_is_shown_with_all_that_is_known(client, app, shared_dir):
     assert [item["held_back"] for item in answer["items"][:2]] == [None, None]
 
 
+@on_both_databases
 def test_the_time_of_a_drawing_is_in_utc_to_the_second(client, app, settings):
     add(app)
-    with closing(sqlite3.connect(settings.database_url.database)) as connection:
-        connection.execute("UPDATE feedback SET created_at = '2026-01-02 03:04:05.678901'")
-        connection.commit()
+    ask_database(settings, "UPDATE feedback SET created_at = '2026-01-02 03:04:05.678901'")
     assert items(client)[0]["created_at"] == "2026-01-02T03:04:05Z"
 
 
+@on_both_databases
 def test_the_gallery_is_filtered_by_digit_and_by_what_was_read(client, app):
     for label, digit in ((1, 1), (1, 7), (2, None), (2, 2), (2, 7), (1, None)):
         add(app, label, digit)
@@ -421,6 +423,7 @@ def test_the_gallery_is_filtered_by_digit_and_by_what_was_read(client, app):
     assert client.get("/training/feedback?digit=2&wrong=1").get_json()["total"] == 1
 
 
+@on_both_databases
 def test_held_back_are_those_that_still_exist_and_that_nobody_vouched_for(client, app, administrator, shared_dir):
     ids = [add(app, label, digit) for label, digit in ((1, 7), (1, 1), (2, 7), (2, 7), (1, 7))]
     held = [{"id": drawing, "reason": "flood"} for drawing in [*ids[:4], "gone", *["x"] * 3]]
@@ -440,6 +443,7 @@ def test_held_back_are_those_that_still_exist_and_that_nobody_vouched_for(client
     assert [item["held_back"] for item in items(client)] == [None, None, None, {"reason": "flood"}]
 
 
+@on_both_databases
 def test_many_that_are_held_back_are_paged_like_the_others(client, app, shared_dir):
     ids = [add(app, number % 10) for number in range(30)]
     entries = [{"id": drawing, "reason": "flood"} for drawing in [*ids, *(f"gone-{n}" for n in range(70_000))]]
@@ -451,6 +455,7 @@ def test_many_that_are_held_back_are_paged_like_the_others(client, app, shared_d
 
 
 @pytest.mark.parametrize("query", ["", "&digit=3", "&wrong=1"])
+@on_both_databases
 def test_pages_miss_and_repeat_nothing_although_drawings_come_and_go(client, app, administrator, query):
     ids = {number: add(app, 3, 8) for number in range(1, 51)}
     seen, before = [], ""
@@ -463,6 +468,7 @@ def test_pages_miss_and_repeat_nothing_although_drawings_come_and_go(client, app
     assert seen == list(range(50, 0, -1))
 
 
+@on_both_databases
 def test_pages_are_whole_while_others_send_drawings(client, app):
     before = [add(app) for _ in range(40)]
     done = threading.Event()
@@ -517,11 +523,13 @@ def test_a_query_that_cannot_be_understood_is_refused(client, app, query):
     assert refusal(client.get(f"/training/feedback?{query}")) == (422, "bad_field")
 
 
+@on_both_databases
 def test_the_largest_numbers_are_understood(client, app):
     add(app)
     assert len(items(client, "before=9007199254740991&limit=200")) == 1
 
 
+@on_both_databases
 def test_a_drawing_is_set_right_and_it_is_written_down(administrator, app, settings):
     first, second, third = (add(app, 3, 8) for _ in range(3))
     accepted = administrator.post(f"/training/feedback/{first}/accept")
@@ -539,12 +547,12 @@ def test_a_drawing_is_set_right_and_it_is_written_down(administrator, app, setti
     ]
 
 
+@on_both_databases
 def test_what_is_deleted_is_in_no_answer_and_no_export(administrator, app, settings):
     drawing = add(app)
     administrator.delete(f"/training/feedback/{drawing}")
     assert items(administrator) == [] and len(administrator.get("/feedback.csv").text.splitlines()) == 1
-    with closing(sqlite3.connect(settings.database_url.database)) as connection:
-        assert connection.execute("SELECT count(*) FROM feedback").fetchone() == (0,)
+    assert ask_database(settings, "SELECT count(*) FROM feedback") == [(0,)]
 
 
 def test_what_is_corrected_is_exported_with_its_new_label(administrator, app):
@@ -552,6 +560,7 @@ def test_what_is_corrected_is_exported_with_its_new_label(administrator, app):
     assert administrator.get("/feedback.csv").text.splitlines()[1].startswith("5,")
 
 
+@on_both_databases
 def test_an_unknown_drawing_is_not_set_right_and_nothing_is_written_down(administrator, app, settings):
     gone = add(app)
     administrator.delete(f"/training/feedback/{gone}")
@@ -577,6 +586,7 @@ def test_an_action_that_cannot_be_written_down_is_not_done(administrator, app, s
     assert [(item["label"], item["accepted"]) for item in items(administrator)] == [(3, False)]
 
 
+@on_both_databases
 def test_two_who_delete_the_same_drawing_do_it_once(administrator, app, settings):
     drawing, answers = add(app), []
     start = threading.Barrier(4)

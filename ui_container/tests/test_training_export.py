@@ -8,7 +8,7 @@ import sqlite3
 import time
 
 import pytest
-from conftest import ADMIN, DIGIT_STROKES, TOKEN, data_url, draw, encode
+from conftest import ADMIN, DIGIT_STROKES, TOKEN, ask_database, data_url, draw, encode, on_both_databases
 from digit_ui import create_app, export, training_export
 from digit_ui.database import Feedback
 from digit_ui.settings import Settings
@@ -47,12 +47,11 @@ def connections(app) -> int:
     return app.extensions["feedback"]._open().pool.checkedout()
 
 
+@on_both_databases
 def test_a_drawing_comes_with_all_that_is_known_of_it_oldest_first(client, settings):
     first = give(client, 3, digit=8, model_version="v1", session="a tab")
     second = give(client, 4)
-    with contextlib.closing(sqlite3.connect(settings.database_url.database)) as connection:
-        connection.execute("UPDATE feedback SET created_at = '2026-01-02 03:04:05.678901'")
-        connection.commit()
+    ask_database(settings, "UPDATE feedback SET created_at = '2026-01-02 03:04:05.678901'")
     known = {"created_at": "2026-01-02T03:04:05Z", "accepted_at": None, "corrected": False, "held_back": None}
     answers = {"digit": 8, "model_version": "v1", "session": "a tab"}
     assert exported(client) == [
@@ -69,6 +68,7 @@ def test_the_answer_is_a_file_of_json_lines(client):
         assert answer.headers["Cache-Control"] == "no-cache" and answer.data.count(b"\n") == 1
 
 
+@on_both_databases
 def test_an_empty_store_is_an_empty_file(client):
     assert exported(client) == []
 
@@ -80,6 +80,7 @@ def test_the_token_is_needed_although_the_training_is_public(client, app):
         assert app.test_client().open(PATH, method=method, headers={"Authorization": "Bearer x"}).status_code == 403
 
 
+@on_both_databases
 def test_every_line_can_be_sent_to_another_server_which_keeps_the_same(client, tmp_path, cache_dir):
     give(client, 3, digit=8, model_version="v1", session="a tab")
     png, jpeg = encode(draw(2)), encode(draw(5), "JPEG")
@@ -100,6 +101,7 @@ def test_every_line_can_be_sent_to_another_server_which_keeps_the_same(client, t
     assert (kept[1]["image"], kept[2]["image"]) == (data_url(png), data_url(jpeg, "image/jpeg"))
 
 
+@on_both_databases
 def test_what_was_decided_is_said_and_what_was_deleted_is_gone(client, shared_dir):
     held, accepted, corrected, deleted, twice = (give(client, 3) for _ in range(5))
     (shared_dir / "training").mkdir()
@@ -123,6 +125,7 @@ def test_what_was_decided_is_said_and_what_was_deleted_is_gone(client, shared_di
     assert lines[accepted]["accepted_at"].endswith("Z")
 
 
+@on_both_databases
 def test_it_goes_out_in_pieces_of_so_many_lines_or_bytes(client, app, monkeypatch):
     monkeypatch.setattr(export, "ROWS_A_PIECE", 4)
     monkeypatch.setattr(export, "BYTES_A_PIECE", 40_000)
@@ -134,6 +137,7 @@ def test_it_goes_out_in_pieces_of_so_many_lines_or_bytes(client, app, monkeypatc
     assert [json.loads(line)["number"] for line in "".join(pieces).splitlines()] == list(range(1, 14))
 
 
+@on_both_databases
 def test_between_two_pieces_drawings_come_and_go_and_no_connection_is_held(client, app, monkeypatch):
     monkeypatch.setattr(export, "ROWS_A_PIECE", 2)
     ids = add(app, 6)
@@ -150,6 +154,7 @@ def test_between_two_pieces_drawings_come_and_go_and_no_connection_is_held(clien
     assert [(line["id"], line["label"]) for line in lines] == [(ids[0], 1), (ids[1], 1), (ids[5], 7)]
 
 
+@on_both_databases
 def test_it_ends_although_the_last_drawings_are_deleted_meanwhile(client, app, monkeypatch):
     monkeypatch.setattr(export, "ROWS_A_PIECE", 2)
     ids = add(app, 4)
