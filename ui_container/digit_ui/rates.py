@@ -3,12 +3,14 @@
 import logging
 import math
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from flask import Flask, Response, request
 from limits import RateLimitItem, parse
 from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
-from limits.strategies import FixedWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter, RateLimiter
 
 from digit_ui.access import QUIET
 from digit_ui.counts import Counts
@@ -20,6 +22,11 @@ TOKEN_RATE = parse("10/minute")
 WRONG_TOKEN = (401, 403)
 # What is asked for by machines and browsers all the time, and what is not here at all.
 NOT_COUNTED = {*QUIET, None}
+# A storage that is away costs a request so long, and is then left alone so long.
+STORAGE_TIMEOUT_S = 0.25
+STORAGE_PAUSE_S = 2
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
@@ -32,54 +39,66 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 class Rates:
-    """Counts what each address asks for, in this process or where RATE_LIMIT_STORAGE says."""
+    """Counts what each address asks for: where RATE_LIMIT_STORAGE says, in this process while that does not answer."""
 
     def __init__(self, settings: Settings) -> None:
         self._rate = None if settings.rate_limit is None else parse(settings.rate_limit)
-        url = settings.rate_limit_storage
-        try:
-            self._counts = FixedWindowRateLimiter(Counts() if url is None else storage_from_string(url))
-        except ConfigurationError as error:
-            scheme = (url or "").partition(":")[0]
-            raise ValueError(
-                f"RATE_LIMIT_STORAGE names {scheme}, which cannot be used ({error}); install the package for it "
-                "(for Redis: pip install redis), or leave the setting out to count in memory"
-            ) from error
+        self._own = FixedWindowRateLimiter(Counts())
+        self._shared = None if settings.rate_limit_storage is None else _shared(settings.rate_limit_storage)
+        self._away_until = 0.0
 
     def count(self) -> None:
         """Count a request. Raises Problem 429 if it is one too many."""
         if request.endpoint in NOT_COUNTED:
             return
-        try:
-            if _has_token() and not self._counts.test(TOKEN_RATE, "token", _address()):
-                raise self._problem("wrong tokens", TOKEN_RATE, "token")
-            if self._rate is not None and not self._counts.hit(self._rate, request.endpoint or "", _address()):
-                raise self._problem("requests", self._rate, request.endpoint or "")
-        except Problem:
-            raise
-        except Exception as error:  # noqa: BLE001 # whatever its client raises: counts that are away stop no answer
-            log.error("requests cannot be counted: %s", type(error).__name__)
+        if _has_token() and not self._ask(lambda counts: counts.test(TOKEN_RATE, "token", _address())):
+            raise self._problem("wrong tokens", TOKEN_RATE, "token")
+        rate, operation = self._rate, request.endpoint or ""
+        if rate is not None and not self._ask(lambda counts: counts.hit(rate, operation, _address())):
+            raise self._problem("requests", rate, operation)
 
     def tell(self, response: Response) -> Response:
         """Count a wrong token, and say how often the address may ask yet."""
         if request.endpoint in NOT_COUNTED:
             return response
-        try:
-            if _has_token() and response.status_code in WRONG_TOKEN:
-                self._counts.hit(TOKEN_RATE, "token", _address())
-            if self._rate is not None:
-                window = self._counts.get_window_stats(self._rate, request.endpoint or "", _address())
-                response.headers["RateLimit-Limit"] = str(self._rate.amount)
-                response.headers["RateLimit-Remaining"] = str(window.remaining)
-                response.headers["RateLimit-Reset"] = str(_seconds_until(window.reset_time))
-        except Exception as error:  # noqa: BLE001 # as above
-            log.error("requests cannot be counted: %s", type(error).__name__)
+        if _has_token() and response.status_code in WRONG_TOKEN:
+            self._ask(lambda counts: counts.hit(TOKEN_RATE, "token", _address()))
+        rate, operation = self._rate, request.endpoint or ""
+        if rate is not None:
+            window = self._ask(lambda counts: counts.get_window_stats(rate, operation, _address()))
+            response.headers["RateLimit-Limit"] = str(rate.amount)
+            response.headers["RateLimit-Remaining"] = str(window.remaining)
+            response.headers["RateLimit-Reset"] = str(_seconds_until(window.reset_time))
         return response
 
     def _problem(self, what: str, rate: RateLimitItem, name: str) -> Problem:
-        wait_s = _seconds_until(self._counts.get_window_stats(rate, name, _address()).reset_time)
+        window = self._ask(lambda counts: counts.get_window_stats(rate, name, _address()))
+        wait_s = _seconds_until(window.reset_time)
         detail = f"too many {what} came from your address, {rate} are let in; ask again in {wait_s} s"
         return Problem(429, "too_many_requests", detail, retry_after_s=wait_s)
+
+    def _ask(self, question: Callable[[RateLimiter], Answer]) -> Answer:
+        """Ask the counts of all servers, or this process's own: no bound at all would let tokens be guessed."""
+        if self._shared is not None and time.monotonic() >= self._away_until:
+            try:
+                return question(self._shared)
+            except Exception as error:  # noqa: BLE001 # whatever its client raises
+                self._away_until = time.monotonic() + STORAGE_PAUSE_S
+                log.error("RATE_LIMIT_STORAGE does not answer (%s): this worker counts by itself", type(error).__name__)
+        return question(self._own)
+
+
+def _shared(url: str) -> RateLimiter:
+    # What a client does by itself, waiting for ever and trying again, would stop every answer while Redis is away.
+    waits = {"socket_timeout": STORAGE_TIMEOUT_S, "socket_connect_timeout": STORAGE_TIMEOUT_S}
+    try:
+        return FixedWindowRateLimiter(storage_from_string(url, **(waits if url.startswith("redis") else {})))
+    except ConfigurationError as error:
+        scheme = url.partition(":")[0]
+        raise ValueError(
+            f"RATE_LIMIT_STORAGE names {scheme}, which cannot be used ({error}); name Redis, such as "
+            "redis://127.0.0.1:6379, or leave the setting out to count in memory"
+        ) from error
 
 
 def _address() -> str:

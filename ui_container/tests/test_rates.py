@@ -1,11 +1,12 @@
 """An address that asks too often, or guesses the token, is told to wait; everybody else is not."""
 
+import socket
 import sys
 import time
 
 import pytest
 from conftest import ADMIN, DIGIT_STROKES, TOKEN
-from digit_ui import counts, create_app
+from digit_ui import counts, create_app, rates
 from digit_ui.settings import Settings
 from limits import parse
 from limits.strategies import FixedWindowRateLimiter
@@ -96,15 +97,45 @@ def test_what_a_client_says_of_its_address_counts_only_behind_a_trusted_proxy(cl
     assert forged == [429, 429]
 
 
-def test_counts_that_are_away_stop_no_answer(client_with, monkeypatch):
-    def fail(*_arguments):
-        raise ConnectionError
+def test_servers_that_share_redis_count_together(client_with, redis_server):
+    here, there = (client_with(RATE_LIMIT="3/hour", RATE_LIMIT_STORAGE=redis_server.url) for _ in range(2))
+    assert [ask(client).headers["RateLimit-Remaining"] for client in (here, there, here)] == ["2", "1", "0"]
+    refused = ask(there)
+    assert (refused.status_code, refused.get_json(force=True)["code"]) == (429, "too_many_requests")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 3600
+    assert ask(there, "192.0.2.2").status_code == 503  # there is no model
 
-    for name in ("test", "hit", "get_window_stats"):
-        monkeypatch.setattr(FixedWindowRateLimiter, name, fail)
-    client = client_with()
-    assert client.get("/training/admin", headers=ADMIN).status_code == 204
-    assert client.get("/training/admin", headers=WRONG).status_code == 403
+
+def test_a_token_cannot_be_guessed_by_asking_another_server(client_with, redis_server):
+    clients = [client_with(RATE_LIMIT_STORAGE=redis_server.url) for _ in range(3)]
+    guesses = [clients[number % 3].get("/training/admin", headers=WRONG).status_code for number in range(12)]
+    assert guesses == [403] * 10 + [429] * 2
+    assert clients[0].get("/training/admin", headers=ADMIN).status_code == 429
+
+
+def test_while_redis_is_away_each_worker_counts_by_itself_and_then_all_together_again(
+    client_with, redis_server, monkeypatch, caplog
+):
+    monkeypatch.setattr(rates, "STORAGE_PAUSE_S", 0.2)
+    here, there = (client_with(RATE_LIMIT="2/hour", RATE_LIMIT_STORAGE=redis_server.url) for _ in range(2))
+    redis_server.stop()
+    for client in (here, there):
+        assert [ask(client).status_code for _ in range(3)] == [503, 503, 429]
+    assert "RATE_LIMIT_STORAGE does not answer" in caplog.text
+    redis_server.start()
+    time.sleep(0.2)
+    assert [ask(client).headers["RateLimit-Remaining"] for client in (here, there)] == ["1", "0"]
+
+
+def test_a_redis_that_says_nothing_is_waited_for_once_and_tokens_are_counted_all_the_same(client_with):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(100)
+        client = client_with(RATE_LIMIT_STORAGE=f"redis://user:s3cret@127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+        guesses = [client.get("/training/admin", headers=WRONG).status_code for _ in range(12)]
+        assert time.monotonic() - began < 3 * rates.STORAGE_TIMEOUT_S
+    assert guesses == [403] * 10 + [429] * 2
 
 
 def test_there_may_be_no_limit(client_with):
@@ -123,7 +154,7 @@ def test_a_setting_that_cannot_be_used_is_named(name, value):
 
 def test_a_storage_whose_package_is_missing_is_named_at_start_without_its_password(client_with, monkeypatch):
     monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(ValueError, match="RATE_LIMIT_STORAGE names redis, .*pip install redis") as refused:
+    with pytest.raises(ValueError, match="RATE_LIMIT_STORAGE names redis, which cannot be used") as refused:
         client_with(RATE_LIMIT_STORAGE="redis://user:s3cret@localhost:6379")
     assert "s3cret" not in str(refused.value)
 
