@@ -84,6 +84,12 @@ format: .venv/tests/.ready ## Format and mend what can be mended by itself
 lock: $(UV) ## Lock every requirements.in anew
 	cd "$${LOCK_DIR:-.}" && for name in $(LOCKED); do $(LOCK) $${UPGRADE:+--upgrade} $$name.in -o $$name.txt; done
 
+migration: .venv/ui/.ready ## Write the next step of the feedback store's tables, for what has changed in database.py (NAME=what_it_does)
+	cd ui_container && ../.venv/ui/bin/python make_migration.py "$${NAME:?what does it do? make migration NAME=add_a_colour}"
+
+copy-feedback: .venv/ui/.ready ## Copy the feedback into another, empty database, as from SQLite into PostgreSQL (FROM=url TO=url)
+	cd ui_container && ../.venv/ui/bin/python -m digit_ui.copying "$${FROM:?which database? FROM=sqlite:////folder/feedback.db}" "$${TO:?into which? TO=postgresql://user:password@host/database}"
+
 translations: .venv/ui/.ready ## Compile the English words after a change of messages.po
 	.venv/ui/bin/pybabel compile --directory ui_container/digit_ui/translations
 
@@ -168,4 +174,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish fuzz check format lock translations bench bench-quick bench-serving soak bench-page report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-numbers bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean
+.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish fuzz check format lock migration copy-feedback translations bench bench-quick bench-serving soak bench-page report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-numbers bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean
