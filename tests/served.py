@@ -107,6 +107,12 @@ class Server(Served):
     process: subprocess.Popen | None = None
 
     def start(self) -> "Server":
+        self.launch()
+        self.wait_until(lambda: self.get("/readyz"))
+        return self
+
+    def launch(self) -> None:
+        """Start it without waiting until it is ready."""
         environment = {
             **os.environ,
             "SHARED_DIR": str(self.shared_dir),
@@ -127,8 +133,6 @@ class Server(Served):
         ]
         with self.log_file.open("a") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        self.wait_until(lambda: self.get("/readyz"))
-        return self
 
     def stop(self) -> None:
         if self.process is not None:

@@ -91,6 +91,8 @@ def when_ready(server) -> None:  # noqa: ANN001 # gunicorn's own type
     print(f"\n  Draw a digit at {address}", flush=True)
     token = f", as its administrator with the token {made_token}" if made_token else ""
     print(f"  Watch the training at {address}/training{token}\n", flush=True)
+    if made_token and os.environ.get("DATABASE_URL", "").startswith("postgresql"):
+        print("  Other servers on the same database do not know it: set ADMIN_TOKEN for all of them\n", flush=True)
 
 
 def post_worker_init(worker) -> None:  # noqa: ANN001 # gunicorn's own type
