@@ -131,6 +131,16 @@ def test_a_database_that_ends_under_load_loses_nothing_acknowledged_and_is_used_
     assert set(acknowledged) <= set(stored(postgresql)) and len(set(acknowledged)) == len(acknowledged)
 
 
+def test_a_restart_that_nobody_noticed_costs_no_request(servers, postgresql):
+    def give() -> list[str]:
+        return [server.post("/feedback", SEVEN)["id"] for server in servers for _ in range(8)]
+
+    before = give()  # every worker is connected
+    postgresql.stop()
+    postgresql.start()
+    assert set(before + give()) <= set(stored(postgresql))
+
+
 def test_nobody_is_let_in_by_a_token_of_another_server_and_it_is_said(servers, tmp_path, cache_dir):
     environment = {**servers[0].environment, "ADMIN_TOKEN": "", "WEB_CONCURRENCY": "1"}
     server = Server(servers[0].shared_dir, free_port(), cache_dir, tmp_path / "other.log", environment)

@@ -87,8 +87,8 @@ def _database(environment: Mapping[str, str], name: str, default: Path) -> URL:
     wanted = "such as postgresql://user:password@host/database or sqlite:////folder/feedback.db"
     try:
         url = make_url(given)
-    except ArgumentError as error:  # which may hold a password
-        raise ValueError(f"{name} is no database's URL, {wanted}") from error
+    except (ArgumentError, ValueError):
+        raise ValueError(f"{name} is no database's URL, {wanted}") from None  # what it is may hold a password
     if url.get_backend_name() not in DATABASES:
         raise ValueError(f"{name} begins with {url.drivername!r}, expected one of {', '.join(DATABASES)}, {wanted}")
     return url

@@ -9,6 +9,26 @@ def test_the_feedback_store_is_in_a_folder_of_its_own_under_the_shared_folder(tm
     assert settings.database_url.render_as_string() == f"sqlite:///{tmp_path}/feedback/feedback.db"
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgres://me:s3cret@host/digits", "DATABASE_URL begins with 'postgres', expected one of sqlite, postgresql"),
+        ("mysql://me:s3cret@host/digits", "DATABASE_URL begins with 'mysql'"),
+        ("me:s3cret@host", "DATABASE_URL is no database's URL, such as postgresql://"),
+        ("postgresql://me:s3cret@host:port/digits", "DATABASE_URL is no database's URL"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_named_without_its_password(url, said):
+    with pytest.raises(ValueError, match=said) as refused:
+        Settings.from_environment({"DATABASE_URL": url})
+    assert "s3cret" not in str(refused.value) and refused.value.__cause__ is None
+
+
+def test_a_postgresql_is_asked_by_the_driver_that_is_installed():
+    url = Settings.from_environment({"DATABASE_URL": "postgresql://me:s3cret@host/digits"}).database_url
+    assert url.get_driver_name() == "psycopg" and "s3cret" not in repr(url)
+
+
 def test_a_folder_with_odd_characters_is_taken_as_it_is(tmp_path):
     settings = Settings.from_environment({"SHARED_DIR": str(tmp_path / "why?x=1")})
     assert settings.database_url.database == str(tmp_path / "why?x=1" / "feedback" / "feedback.db")
