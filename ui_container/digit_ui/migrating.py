@@ -41,8 +41,9 @@ def bring_up_to_date(engine: Engine) -> None:
 
     Processes that start together wait for each other. Raises NewerStoreError, and whatever SQLAlchemy raises.
     """
-    if _is_up_to_date(engine):
-        return
+    with engine.connect() as connection:
+        if _is_up_to_date(connection):
+            return
     with _alone(engine) as connection:
         if not _is_up_to_date(connection):
             _take_steps(connection)
@@ -65,8 +66,8 @@ def configuration(connection: Connection) -> "Config":
     return config
 
 
-def _is_up_to_date(database: Engine | Connection) -> bool:
-    known, version = steps(), _version(database)
+def _is_up_to_date(connection: Connection) -> bool:
+    known, version = steps(), _version(connection)
     if version is not None and version not in known:
         raise NewerStoreError(
             f"its tables are of version {version}, and this program knows those up to {known[-1]}; "
@@ -75,14 +76,10 @@ def _is_up_to_date(database: Engine | Connection) -> bool:
     return version == known[-1]
 
 
-def _version(database: Engine | Connection) -> str | None:
-    if not inspect(database).has_table("alembic_version"):
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
         return None
-    query = text("SELECT version_num FROM alembic_version")
-    if isinstance(database, Engine):
-        with database.connect() as connection:
-            return _version(connection)
-    version: str | None = database.scalar(query)
+    version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return version
 
 
