@@ -17,13 +17,13 @@ KEPT ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/projet_digit
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | column -t -s '|'
 
-run: .venv/ui/.ready ## Start the app and print its address (PORT=5000, SHARED_DIR=folder)
+run: .venv/ui/.ready ## Start the app and print its address (PORT=5000, SHARED_DIR=folder or s3://bucket/prefix)
 	CACHE_DIR="$${CACHE_DIR:-$(CURDIR)/.cache/models}" exec .venv/ui/bin/gunicorn --config ui_container/gunicorn.conf.py --pythonpath ui_container
 
 train: .venv/algo/.ready ## Train and publish (DATA=folder STROKES=file OUT=folder QUICK=1 EPOCHS=30 ...)
 	DATA_DIR="$${DATA:-$${DATA_DIR:-}}" SHARED_DIR="$${OUT:-$${SHARED_DIR:-}}" exec .venv/algo/bin/python algo_container/cnn_mnist.py
 
-watch: .venv/algo/.ready ## Watch the feedback and retrain from it (SHARED_DIR=folder DATA_DIR=folder RETRAIN_AFTER=20)
+watch: .venv/algo/.ready ## Watch the feedback and retrain from it (SHARED_DIR=folder or s3://bucket/prefix DATA_DIR=folder RETRAIN_AFTER=20)
 	exec .venv/algo/bin/python algo_container/cnn_mnist.py --watch
 
 retrain: .venv/algo/.ready ## Retrain the model in service from the feedback now (SHARED_DIR=folder DATA_DIR=folder)

@@ -24,11 +24,13 @@ from trainer.feedback_store import FeedbackStore
 from trainer.heartbeat import beat
 from trainer.job import only_training
 from trainer.published import published_from
-from trainer.settings import MAX_SEED, Settings, read_settings
+from trainer.settings import MAX_SEED, PROJECT_SHARED_DIR, Settings, read_settings
 from trainer.status import JobStatus
+from trainer.store_mark import begin_copy
+from trainer.store_news import news_brought
 from trainer.strokes import Drawing, Strokes, read_strokes, split_by_writer
 from trainer.uci import find_strokes
-from trainer.versions import roll_back
+from trainer.versions import only_publisher, roll_back
 from trainer.watching import REFUSED_STATUS, watch
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
@@ -54,6 +56,8 @@ def run(settings: Settings) -> int:
     signal.signal(signal.SIGTERM, on_terminate)
     beat()
     try:
+        if settings.store is not None:
+            begin_copy(settings.shared_dir, settings.store, PROJECT_SHARED_DIR / "pretrained")
         if settings.watch:
             watch(settings, run_alone)
         elif settings.roll_back:
@@ -78,9 +82,12 @@ def work(settings: Settings) -> int:
 
     How it ends is told in `training/status.json`, too. Raises TrainerError.
     """
-    with only_training(settings.shared_dir):
+    with only_training(settings.shared_dir), news_brought(settings.shared_dir):
         status = JobStatus(settings.shared_dir, "retraining" if settings.retrain else "training")
         with status.told_at_the_end():
+            if settings.store is not None:
+                with only_publisher(settings.shared_dir):
+                    pass  # the copy is what the store is, before it is asked what serves
             return retrain(settings, status) if settings.retrain else train(settings, status)
 
 
@@ -161,7 +168,7 @@ def train(settings: Settings, status: JobStatus) -> int:
     }
     status.enters("publishing")
     version = publish(model, lesson.is_digit, settings.shared_dir, test_digits, facts, write_extras)
-    progress.say(f"published version {version} in {settings.shared_dir}")
+    progress.say(f"published version {version} in {settings.store or settings.shared_dir}")
     status.ends("served", version)
     return 0
 

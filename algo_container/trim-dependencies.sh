@@ -6,6 +6,8 @@ cd "$1"/lib/python3*/site-packages
 
 rm -rf tensorflow/include clang setuptools wheel # for those who compile extensions of TensorFlow
 rm -rf grpc sqlalchemy/testing # for debugging from another machine; for those who write drivers of databases
+# Of the services of AWS: object storage, and who one is.
+find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts ! -name 'sso*' -exec rm -rf {} +
 find . -type d -name tests -prune -exec rm -rf {} +
 find . -type f \( -name '*.pyi' -o -name '*.h' -o -name '*.hpp' -o -name '*.a' -o -name '*.pyx' -o -name '*.pxd' \) -delete
 # The trainer's root is read-only: what is not compiled now would be compiled at every start.

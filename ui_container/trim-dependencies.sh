@@ -12,6 +12,8 @@ done
 rm -rf openvino/include openvino/cmake
 # The page speaks French and English.
 find babel/locale-data -name '*.dat' ! -name 'en*' ! -name 'fr*' ! -name root.dat -delete
+# Of the services of AWS: object storage, and who one is.
+find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts ! -name 'sso*' -exec rm -rf {} +
 find . -type d -name tests -prune -exec rm -rf {} +
 find . -type f \( -name '*.pyi' -o -name '*.h' -o -name '*.hpp' -o -name '*.a' -o -name '*.pyx' -o -name '*.pxd' \) -delete
 # The server's root is read-only: what is not compiled now would be compiled at every start.

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from trainer.dataset import COLUMNS
 
-pytest_plugins = ["real_data", "real_postgresql"]
+pytest_plugins = ["real_data", "object_stores", "real_postgresql"]
 
 
 def digit_table(rows: int, seed: int) -> pd.DataFrame:

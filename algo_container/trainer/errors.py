@@ -35,3 +35,11 @@ class BusyError(TrainerError):
 
 class RetrainError(TrainerError):
     """The model in service cannot be trained on."""
+
+
+class ObjectStoreError(TrainerError):
+    """The object store cannot be reached, or does not let us in."""
+
+
+class ConflictError(ObjectStoreError):
+    """Somebody else has written to the object store what we were to write."""

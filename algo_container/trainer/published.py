@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from trainer.artefacts import ARTEFACTS
 from trainer.digest import sha256
-from trainer.versions import ARTEFACTS, manifests, read_manifest
+from trainer.versions import manifests, read_manifest
 
 
 def published_from(

@@ -9,12 +9,13 @@ import absl.logging
 import keras
 import numpy as np
 
+from trainer.artefacts import ARTEFACTS
 from trainer.dataset import LABELS, PIXEL_MAX, SIDE, Digits, normalise
 from trainer.digest import sha256
 from trainer.disk import flush
 from trainer.errors import PublishError
 from trainer.json_text import to_json_text
-from trainer.versions import ARTEFACTS, in_service, is_refused, next_time, not_written, only_publisher, shelve
+from trainer.versions import in_service, is_refused, next_time, not_written, only_publisher, shelve
 
 SCHEMA_VERSION = 1
 # Chosen on letters of fonts and on the digits of six writers: lower, clumsy letters pass; higher, hasty digits do not.
@@ -41,7 +42,7 @@ def publish(
     """
     probe = make_probe(model, is_digit, test)
     try:
-        with only_publisher(shared_dir):
+        with only_publisher(shared_dir, store_may_be_away=True):
             _check_parent(shared_dir, facts)
             partial = shared_dir / "versions" / f".partial-{os.getpid()}"
             partial.mkdir(parents=True)

@@ -1,7 +1,9 @@
 """What a person may choose: each option on the command line, by environment variable, or by its default."""
 
 import argparse
+import hashlib
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +15,12 @@ MAX_SEED = 2**31 - 1  # TensorFlow's stateless generators take 32 bits
 EPOCHS, QUICK_EPOCHS = 30, 2
 BATCH_SIZE = 128
 PROJECT_SHARED_DIR = Path(__file__).resolve().parents[2] / "shared"
+STORE_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()-]+)*/?")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The choices of one training run."""
+    """The choices of one training run. shared_dir: a copy of the object store `store`, where that is given."""
 
     data_dir: Path
     strokes: Path | None
@@ -35,6 +38,7 @@ class Settings:
     retrain: bool
     roll_back: bool
     roll_back_to: str | None
+    store: str | None = None
 
 
 def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -68,7 +72,13 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         help="file of pen strokes to learn from as well, JSON lines, plain or .gz; `uci` fetches 7,494 digits by 30 "
         "writers from the UCI repository, which an unattended training does without if it must [STROKES]",
     )
-    option("--out", "SHARED_DIR", Path, PROJECT_SHARED_DIR, "folder in which the model is published")
+    option(
+        "--out",
+        "SHARED_DIR",
+        _place,
+        PROJECT_SHARED_DIR,
+        "folder in which the model is published, or s3://bucket/prefix",
+    )
     parser.add_argument(
         "--quick",
         action="store_true",
@@ -119,11 +129,18 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         help="put a version of the folder versions/ into service again; without a name the one before",
     )
     chosen = parser.parse_args(arguments)
-    database = URL.create("sqlite", database=str(chosen.out / "feedback" / "feedback.db"))
+    store = None if isinstance(chosen.out, Path) else chosen.out
+    shared_dir = chosen.out if store is None else _copy_dir(environment, store)
+    if store is not None and (chosen.watch or chosen.retrain) and not hasattr(chosen, "feedback"):
+        parser.error(
+            "--feedback: not given, and an object store cannot hold a database; name the one in which the user "
+            "interface keeps the feedback [DATABASE_URL]"
+        )
+    database = URL.create("sqlite", database=str(shared_dir / "feedback" / "feedback.db"))
     return Settings(
-        data_dir=getattr(chosen, "data", chosen.out),
+        data_dir=getattr(chosen, "data", shared_dir if store is None else PROJECT_SHARED_DIR),
         strokes=chosen.strokes,
-        shared_dir=chosen.out,
+        shared_dir=shared_dir,
         quick=chosen.quick,
         epochs=getattr(chosen, "epochs", QUICK_EPOCHS if chosen.quick else EPOCHS),
         batch_size=chosen.batch_size,
@@ -137,7 +154,28 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         retrain=chosen.retrain,
         roll_back=hasattr(chosen, "rollback"),
         roll_back_to=getattr(chosen, "rollback", None) or None,
+        store=store,
     )
+
+
+def _place(text: str) -> Path | str:
+    """Take a folder, or the address of an object store; one with credentials is not repeated."""
+    if "://" not in text:
+        return Path(text)
+    if "@" in text:
+        raise argparse.ArgumentTypeError(
+            "has credentials in it; give them as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
+    if not STORE_URL.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a folder, or s3://bucket/prefix")
+    return text.rstrip("/")
+
+
+def _copy_dir(environment: Mapping[str, str], store: str) -> Path:
+    """Give the folder for this trainer's copy of the store: another one for each address."""
+    cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "projet-digit"
+    folder = Path(environment.get("STORE_COPY_DIR") or cache / "store")
+    return folder / f"trainer-{hashlib.sha256(store.encode()).hexdigest()[:12]}"
 
 
 def _database(text: str) -> URL:

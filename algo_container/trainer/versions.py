@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from trainer.artefacts import ARTEFACTS
 from trainer.digest import sha256
 from trainer.disk import flush, flush_folder, locked, replace, uninterrupted
 from trainer.errors import PublishError, RollbackError
+from trainer.store_copy import in_step
 
-# The pair, and beside it how to tell what is no digit.
-ARTEFACTS = ("model.json", "model.h5", "is_digit.json")
 KEPT_VERSIONS = 10
 INTENT = ".publish.intent"
 REFUSED = "refused"
@@ -52,11 +52,15 @@ def in_service(shared_dir: Path) -> tuple[Manifest, Path] | None:
 
 
 @contextlib.contextmanager
-def only_publisher(shared_dir: Path) -> Iterator[None]:
-    """Let one writer in at a time; what a killed one had begun to publish is finished first."""
+def only_publisher(shared_dir: Path, store_may_be_away: bool = False) -> Iterator[None]:
+    """Let one writer in at a time; what a killed one had begun to publish is finished first.
+
+    Where the folder is a copy of an object store, it is in step with that before and after. Raises ObjectStoreError.
+    """
     with locked(shared_dir / ".publish.lock"):
         _finish(shared_dir)
-        yield
+        with in_step(shared_dir, store_may_be_away):
+            yield
 
 
 def next_time(shared_dir: Path) -> datetime:

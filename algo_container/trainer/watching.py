@@ -8,13 +8,16 @@ import time
 from collections.abc import Callable
 from dataclasses import replace as with_changes
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from trainer.attempts import last_attempt, note
-from trainer.errors import RollbackError, TrainerError
+from trainer.errors import ObjectStoreError, RollbackError, TrainerError
 from trainer.feedback_store import FeedbackStore, Request
 from trainer.heartbeat import beat
 from trainer.settings import Settings
 from trainer.status import tell, told, utc_now
+from trainer.store_mark import is_ahead
+from trainer.store_news import news_brought
 from trainer.versions import not_written, only_publisher, roll_back
 
 POLL_INTERVAL_S = 2.0
@@ -27,21 +30,36 @@ REFUSED_STATUS = 3
 
 def watch(settings: Settings, job: Callable[[Settings], None]) -> None:
     """Watch until the process is stopped. job: what a training's process does with the settings it is given."""
-    try:
-        with only_publisher(settings.shared_dir):
-            pass  # what a killed trainer had begun to publish is finished
-    except OSError as error:
-        print(f"cnn_mnist.py: {not_written(settings.shared_dir, error)}", flush=True)
+    _begin(settings.shared_dir)
     watcher = Watcher(settings, job)
     if settings.unattended:
         watcher.train_first()
     print(f"watching the feedback: {settings.retrain_after} new labels lead to a training", flush=True)
-    try:
-        while True:
-            watcher.look()
-            time.sleep(POLL_INTERVAL_S)
-    finally:
-        watcher.stop()
+    with news_brought(settings.shared_dir):
+        try:
+            while True:
+                watcher.look()
+                time.sleep(POLL_INTERVAL_S)
+        finally:
+            watcher.stop()
+
+
+def _begin(shared_dir: Path) -> None:
+    """Finish what a killed trainer had begun to publish; wait for an object store that is away."""
+    said = None
+    while True:
+        try:
+            with only_publisher(shared_dir):
+                return
+        except OSError as error:
+            print(f"cnn_mnist.py: {not_written(shared_dir, error)}", flush=True)
+            return
+        except ObjectStoreError as error:
+            if str(error) != said:
+                said = str(error)
+                print(f"cnn_mnist.py: {said}; waiting for it", flush=True)
+        beat()
+        time.sleep(POLL_INTERVAL_S)
 
 
 class Watcher:
@@ -70,6 +88,9 @@ class Watcher:
         error = None
         try:
             self._take_leave()
+            if is_ahead(self._settings.shared_dir):
+                with only_publisher(self._settings.shared_dir):
+                    pass  # what could not be brought to the object store is brought there
             attempt = last_attempt(self._settings.shared_dir)
             requests = self._store.requests(attempt.retrains_through, attempt.rollbacks_through)
             for request in requests:

@@ -34,6 +34,7 @@ from digit_ui.retention import Retention
 from digit_ui.serving import ModelInService
 from digit_ui.settings import Settings
 from digit_ui.store_check import StoreCheck
+from digit_ui.store_watch import StoreWatch
 from digit_ui.streams import Streams
 from digit_ui.training_state import TrainingState
 from digit_ui.turns import Turns
@@ -80,6 +81,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         "workers": workers,
         "feedback": store,
         "store_check": StoreCheck(store),
+        "store_watch": _store_watch(settings),
         "versions": versions,
         "gallery": gallery,
         "export": Export(store),
@@ -107,6 +109,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     policy = CONTENT_SECURITY_POLICY.format(style=loaded.hash_of("page.css"))
     app.after_request(partial(_secure, {"Content-Security-Policy": policy, **SECURITY_HEADERS}))
     return app
+
+
+def _store_watch(settings: Settings) -> StoreWatch | None:
+    if settings.store_url is None:
+        return None
+    return StoreWatch(settings.store_url, settings.shared_dir, settings.store_poll_interval_s)
 
 
 def _secure(headers: dict[str, str], response: Response) -> Response:

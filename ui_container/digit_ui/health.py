@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from digit_ui.api import HEALTH, ApiBlueprint, answer, problems
 from digit_ui.problems import Problem
 from digit_ui.store_check import StoreCheck
+from digit_ui.store_watch import StoreState, StoreWatch
 from digit_ui.workers import Workers
 
 bp = ApiBlueprint("health", __name__, HEALTH)
@@ -30,6 +31,7 @@ class Ready(BaseModel):
     model_origin: str
     workers: int
     refused: list[str]
+    object_store: StoreState | None = Field(description="null where models come from a folder")
 
 
 @bp.get("/livez", responses={200: Live})
@@ -43,7 +45,7 @@ def live() -> Response:
 def ready() -> Response:
     """Name the model in service and every better choice that was refused.
 
-    503 while a worker has no model, or while the feedback store cannot be written.
+    503 while a worker has no model, or while the feedback store cannot be written; not while the object store is away.
     """
     workers: Workers = current_app.extensions["workers"]
     words = workers.words()
@@ -58,6 +60,7 @@ def ready() -> Response:
     if fault is not None:
         detail = f"feedback cannot be stored: {fault}; the server's log says more"
         raise Problem(503, "store_unavailable", detail, 10)
+    watch: StoreWatch | None = current_app.extensions["store_watch"]
     versions = sorted({word.model_version for word in serving if word.model_version is not None})
     return answer(
         Ready(
@@ -66,5 +69,6 @@ def ready() -> Response:
             model_origin=serving[0].model_origin or "",
             workers=len(words),
             refused=list(dict.fromkeys(reason for word in serving for reason in word.refused)),
+            object_store=None if watch is None else watch.state(),
         )
     )

@@ -64,6 +64,8 @@ def configuration(environment: Mapping[str, str] = os.environ, at_terminal: bool
             "gunicorn.error": {**to_stderr, "propagate": False},
             "alembic": {"level": "WARNING"},  # digit_ui.migrating says what it did
             "PIL": {"level": "WARNING"},  # below, it tells what a photograph says of its place and time
+            # Below, they tell what requests to the object store are signed with.
+            **{name: {"level": "WARNING"} for name in ("aiobotocore", "botocore", "s3fs")},
         },
     }
 

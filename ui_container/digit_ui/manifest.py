@@ -54,6 +54,12 @@ class DigitTest(BaseModel):
     min_probability: Annotated[float, Field(gt=0, lt=1)]
 
 
+class Named(BaseModel):
+    """What says which version a manifest is of, whatever else is in it."""
+
+    version: Version
+
+
 class Manifest(BaseModel):
     """What a reader needs of a manifest; the rest is for people."""
 

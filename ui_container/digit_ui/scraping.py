@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from digit_ui.api import HEALTH, ApiBlueprint, contents
 from digit_ui.metrics import Metrics
+from digit_ui.store_watch import StoreWatch
 from digit_ui.versions import Version, Versions
 from digit_ui.workers import Workers
 
@@ -27,6 +28,8 @@ def metrics() -> Response:
     else:
         registry.register(counted.registry)
     registry.register(ModelCollector(current_app.extensions["workers"], current_app.extensions["versions"]))
+    if (store_watch := current_app.extensions["store_watch"]) is not None:
+        registry.register(StoreCollector(store_watch))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
@@ -64,6 +67,24 @@ class ModelCollector(Collector):
             for digit, share in enumerate(_test_shares(version)):
                 expected.add_metric([word.model_version, str(digit)], share)
         yield from (info, age, served, expected)
+
+
+class StoreCollector(Collector):
+    """Knows how it stands with the object store."""
+
+    def __init__(self, watch: StoreWatch) -> None:
+        self._watch = watch
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the families of metrics."""
+        state = self._watch.state()
+        yield GaugeMetricFamily("digits_object_store_up", "Whether it answered last.", value=float(state.reached))
+        if state.reached_at:
+            silence_s = time.time() - state.reached_at
+            yield GaugeMetricFamily("digits_object_store_silence_seconds", "Since it last answered.", value=silence_s)
+        yield GaugeMetricFamily(
+            "digits_object_store_faulty", "Whether it holds what is not whole.", value=float(state.is_faulty)
+        )
 
 
 def _test_shares(version: Version | None) -> list[float]:

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from digit_ui.artefacts import ArtefactError, Candidate, TransientError, candidates
@@ -52,8 +53,9 @@ class ModelInService:
         if self._seen is None:
             return "the model is being loaded; try again in a moment"
         if not self.refusals:
+            place = self.settings.store_url or self.settings.shared_dir
             return (
-                f"no model in {self.settings.shared_dir}: train one, or put model.json and model.h5 there, "
+                f"no model in {place}: train one, or put model.json and model.h5 there, "
                 "or restore the folder pretrained/"
             )
         return "no model can be served: " + "; ".join(self.refusals.values())
@@ -85,13 +87,18 @@ class ModelInService:
         self._retry_at = time.monotonic() + RETRY_S if passing else float("inf")
         self._tell()
 
-    def watch(self) -> threading.Thread:
-        """Refresh now and then again every poll interval, in a thread that ends with the process."""
-        thread = threading.Thread(target=self._watch, name="model-watcher", daemon=True)
+    def watch(self, after: Callable[[], None] | None = None) -> threading.Thread:
+        """Refresh now and then again every poll interval, in a thread that ends with the process.
+
+        after: returns when there is something to look at.
+        """
+        thread = threading.Thread(target=self._watch, args=(after,), name="model-watcher", daemon=True)
         thread.start()
         return thread
 
-    def _watch(self) -> None:
+    def _watch(self, after: Callable[[], None] | None) -> None:
+        if after is not None:
+            after()
         pause = threading.Event()
         while True:
             try:

@@ -1,5 +1,6 @@
 """What the environment may choose; everything has a default that works for one person at home."""
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -19,13 +20,15 @@ ORIGIN = re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](
 
 DATABASES = ("sqlite", "postgresql")
 PROJECT_SHARED_DIR = Path(__file__).resolve().parents[2] / "shared"
+STORE_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()-]+)*/?")
 
 
 @dataclass(frozen=True)
 class Settings:
     """The choices of one server process.
 
-    shared_dir: where models are found; pretrained_dir: where the shipped one is; cache_dir: where their converted form
+    shared_dir: where models are found, a copy of store_url if that is given, an object store's address, which is looked
+    at every store_poll_interval_s; pretrained_dir: where the shipped one is; cache_dir: where their converted form
     is kept, trusted as our own code is; database_url: of SQLite or PostgreSQL; poll_interval_s: how often a new model
     is looked for; admin_token: who sends it may change things, nobody where there is none; training_public: whether the
     others may see the training and what people drew; metrics: whether anybody may read them; log_addresses: whether
@@ -52,6 +55,8 @@ class Settings:
     trusted_proxies: int = 0
     cors_origins: frozenset[str] = frozenset()
     feedback_retention_days: float | None = None
+    store_url: str | None = None
+    store_poll_interval_s: float = 2.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -59,10 +64,18 @@ class Settings:
 
         Raises ValueError naming the variable whose value cannot be used.
         """
-        shared_dir = Path(environment.get("SHARED_DIR") or PROJECT_SHARED_DIR).resolve()
+        store_url = _store_url(environment, "SHARED_DIR")
+        folder = Path(environment.get("SHARED_DIR") or PROJECT_SHARED_DIR)
+        shared_dir = (folder if store_url is None else _copy_dir(environment, store_url)).resolve()
+        own_dir = shared_dir if store_url is None else PROJECT_SHARED_DIR
+        if store_url is not None and not environment.get("DATABASE_URL"):
+            raise ValueError(
+                "DATABASE_URL is not set: with SHARED_DIR in an object store, which cannot hold a database, it names "
+                "the one in which feedback is kept"
+            )
         return cls(
             shared_dir=shared_dir,
-            pretrained_dir=Path(environment.get("PRETRAINED_DIR") or shared_dir / "pretrained").resolve(),
+            pretrained_dir=Path(environment.get("PRETRAINED_DIR") or own_dir / "pretrained").resolve(),
             cache_dir=Path(environment.get("CACHE_DIR") or user_cache_path("projet-digit")).resolve(),
             database_url=_database(environment, "DATABASE_URL", shared_dir / "feedback" / "feedback.db"),
             poll_interval_s=positive_number(environment, "POLL_INTERVAL_S", 1.0),
@@ -77,7 +90,27 @@ class Settings:
             trusted_proxies=_proxies(environment, "TRUSTED_PROXIES"),
             cors_origins=_origins(environment, "CORS_ORIGINS"),
             feedback_retention_days=_days(environment, "FEEDBACK_RETENTION_DAYS"),
+            store_url=store_url,
+            store_poll_interval_s=positive_number(environment, "STORE_POLL_INTERVAL_S", 2.0),
         )
+
+
+def _store_url(environment: Mapping[str, str], name: str) -> str | None:
+    """Give the address of an object store; None of a folder. An address with credentials is not repeated."""
+    text = environment.get(name) or ""
+    if "://" not in text:
+        return None
+    if "@" in text:
+        raise ValueError(f"{name} has credentials in it; give them as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    if not STORE_URL.fullmatch(text):
+        raise ValueError(f"{name} is {text!r}, expected a folder, or s3://bucket/prefix")
+    return text.rstrip("/")
+
+
+def _copy_dir(environment: Mapping[str, str], store_url: str) -> Path:
+    """Give the folder for this machine's copy of the store: another one for each address."""
+    folder = Path(environment.get("STORE_COPY_DIR") or user_cache_path("projet-digit") / "store")
+    return folder / f"ui-{hashlib.sha256(store_url.encode()).hexdigest()[:12]}"
 
 
 def _database(environment: Mapping[str, str], name: str, default: Path) -> URL:

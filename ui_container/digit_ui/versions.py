@@ -73,7 +73,7 @@ class Versions:
 
     def find(self, name: str) -> Version | None:
         """Give the version of this name, if there is one."""
-        if not _is_version_name(name):
+        if not is_version_name(name):
             return None
         version = _in_its_folder(self._versions_dir / name)
         if version is None and (shipped := self.shipped()) is not None and shipped.name == name:
@@ -94,10 +94,11 @@ class Versions:
             folders = sorted(self._versions_dir.iterdir())
         except OSError:
             return
-        yield from (folder for folder in folders if _is_version_name(folder.name))
+        yield from (folder for folder in folders if is_version_name(folder.name))
 
 
-def _is_version_name(name: str) -> bool:
+def is_version_name(name: str) -> bool:
+    """Tell whether a version may have this name, which then leads nowhere else as a part of a path."""
     try:
         VERSION_NAME.validate_python(name)
     except ValidationError:

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-pytest_plugins = ["real_data", "real_postgresql", "real_redis"]
+pytest_plugins = ["real_data", "object_stores", "real_postgresql", "real_redis"]
 
 PAIRS = Path(__file__).parent / "pairs"
 PRETRAINED = Path(__file__).resolve().parents[2] / "shared" / "pretrained"
