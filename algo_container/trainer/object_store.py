@@ -54,8 +54,6 @@ class ObjectStore:
         """Give every file, as they all are at one moment."""
         with self._reached():
             found = self._files.find(self._root, detail=True)
-            if not found:  # nothing yet, or no such bucket
-                self._files.call_s3("head_bucket", Bucket=self._root.partition("/")[0])
         return {
             path.removeprefix(f"{self._root}/"): facts["ETag"]
             for path, facts in found.items()

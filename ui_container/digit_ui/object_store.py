@@ -52,8 +52,6 @@ class ObjectStore:
         """Give every file by its name, as they all are at one moment. Raises AwayError."""
         with self._reached():
             found = self._files.find(self._root, detail=True)
-            if not found:  # nothing yet, or no such bucket
-                self._files.call_s3("head_bucket", Bucket=self._root.partition("/")[0])
         return {
             path.removeprefix(f"{self._root}/"): Stored(facts["ETag"], facts["size"], facts["LastModified"].timestamp())
             for path, facts in found.items()
