@@ -110,10 +110,11 @@ def draw_strokes(strokes: Strokes, scale: float) -> np.ndarray:
     size = np.ceil((high - low) * scale).astype(int) + 2 * margin
     image = Image.new("L", (int(size[0]), int(size[1])))
     draw = ImageDraw.Draw(image)
-    radius = STROKE_WIDTH_PX / 2
+    radius = STROKE_WIDTH_PX // 2
     for stroke in filter(None, strokes):
         points = (np.array(stroke, dtype=np.float64) - low) * scale + margin
-        path = [(float(x), float(y)) for x, y in points]
+        # On whole pixels, as Pillow does: it would cut each edge of a dot by itself, and some dots were a pixel wider.
+        path = [(int(x), int(y)) for x, y in points]
         if len(path) > 1:
             draw.line(path, fill=255, width=STROKE_WIDTH_PX)
         for x, y in path:  # round caps and joins, and a dot for a tap

@@ -139,11 +139,14 @@ def _fit(ink: np.ndarray) -> np.ndarray:
 
 def _centre(ink: np.ndarray) -> np.ndarray:
     canvas = np.zeros((SIDE, SIDE), dtype=np.uint8)
-    height, width = ink.shape
-    total = ink.sum()
-    top = _offset((ink.sum(axis=1) @ np.arange(height)) / total, height)
-    left = _offset((ink.sum(axis=0) @ np.arange(width)) / total, width)
-    canvas[top : top + height, left : left + width] = np.round(ink * 255)
+    # In whole numbers: of a straight line the centre lies just between two pixels, and the last digit of a fraction,
+    # which differs between machines and from a browser's, would choose one.
+    grey = np.round(ink * 255).astype(np.int64)
+    height, width = grey.shape
+    total = int(grey.sum())
+    top = _offset(int(grey.sum(axis=1) @ np.arange(height)) / total, height)
+    left = _offset(int(grey.sum(axis=0) @ np.arange(width)) / total, width)
+    canvas[top : top + height, left : left + width] = grey
     return canvas
 
 
