@@ -18,7 +18,7 @@ from pathlib import Path
 from folds import FOLDS, FOLDS_DIR, read_samples, unseen_writers
 
 ROOT = Path(__file__).resolve().parents[1]
-KEPT = ("model.json", "model.h5", "is_digit.json", "manifest.json")
+KEPT = ("model.json", "model.h5", "is_digit.json", "model.onnx", "manifest.json")
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 ACCEPTED = "20261125T080000Z-98a84463"
 REFUSED = "20261125T093000Z-98a84463"
 REASON = "it reads 9940 of 10000 test digits right, its parent 9952: worse by more than the noise (p = 0.013)"
-MODEL_FILES = ("model.json", "model.h5", "is_digit.json")
+MODEL_FILES = ("model.json", "model.h5", "is_digit.json", "model.onnx")
 HISTORY = {
     "loss": [0.2731, 0.1204, 0.0893, 0.0742],
     "accuracy": [0.9132, 0.9614, 0.9713, 0.9764],

@@ -68,7 +68,8 @@ def test_the_manifest_keeps_the_contract(trained):
     jsonschema.validate(manifest, json.loads(SCHEMA.read_text()), format_checker=jsonschema.FormatChecker())
     assert manifest["metrics"]["n"] == 100 and manifest["data"]["train"]["rows"] == 400
     assert manifest["training"]["rows"] == 360 and manifest["training"]["quick"] is False
-    assert set(manifest["files"]) == {"model.json", "model.h5", "is_digit.json"} and "strokes" not in manifest["data"]
+    assert set(manifest["files"]) == {"model.json", "model.h5", "is_digit.json", "model.onnx"}
+    assert "strokes" not in manifest["data"]
     form = {**json.loads(SCHEMA.read_text())["$defs"]["is_digit"]}
     is_digit = json.loads((trained[0] / "is_digit.json").read_text())
     jsonschema.validate(is_digit, form)
@@ -80,7 +81,7 @@ def test_the_versions_folder_holds_the_model_and_what_people_look_at(trained):
     folder = out / "versions" / published(out)["version"]
     names = {path.name for path in folder.iterdir()}
     pictures = {"curves.png", "confusion.png", "mistakes.png", "reliability.png"}
-    model = {"model.json", "model.h5", "is_digit.json", "manifest.json"}
+    model = {"model.json", "model.h5", "is_digit.json", "model.onnx", "manifest.json"}
     assert names == model | {"report.json", "history.json", "training.log"} | pictures
     assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
     for name in model:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from trainer.artefacts import ARTEFACTS
+from trainer.artefacts import NEEDED
 from trainer.digest import sha256
 from trainer.versions import manifests, read_manifest
 
@@ -29,7 +29,7 @@ def published_from(
         same_data = {part: source["sha256"] for part, source in begun["data"].items()} == {
             part: source["sha256"] for part, source in data.items()
         }
-        complete = set(manifest["files"]) == set(ARTEFACTS)
+        complete = set(manifest["files"]) >= set(NEEDED)
         whole = all(sha256(shared_dir / name) == facts["sha256"] for name, facts in manifest["files"].items())
         return str(manifest["version"]) if same_recipe and same_data and complete and whole else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -15,9 +15,11 @@ from trainer.digest import sha256
 from trainer.disk import flush
 from trainer.errors import PublishError
 from trainer.json_text import to_json_text
+from trainer.onnx_export import read_with_onnx, write_onnx
 from trainer.versions import in_service, is_refused, next_time, not_written, only_publisher, shelve
 
 SCHEMA_VERSION = 1
+ONNX_NAME = "model.onnx"
 # Chosen on letters of fonts and on the digits of six writers: lower, clumsy letters pass; higher, hasty digits do not.
 MIN_DIGIT_PROBABILITY = 0.8
 # Kernels of another runtime add up in another order; what they agree on is far closer than any two digits.
@@ -89,6 +91,13 @@ def probe_difference(model: keras.Model, probe: Mapping[str, object]) -> float:
     return float(np.abs(model.predict(normalise(pixels), verbose=0) - np.array(probe["outputs"])).max())
 
 
+def onnx_difference(path: Path, probe: Mapping[str, object]) -> float:
+    """Give the largest difference of a file's answers to the probe's pictures from those in the probe."""
+    pixels = np.array(probe["inputs"], dtype=np.uint8).reshape(-1, SIDE, SIDE)
+    answers = zip(read_with_onnx(path, pixels), (probe["outputs"], probe["is_digit"]), strict=True)
+    return max(float(np.abs(got - np.array(wanted)).max()) for got, wanted in answers)
+
+
 def _check_parent(shared_dir: Path, facts: Mapping[str, object]) -> None:
     """Refuse to replace what the gate did not compare with."""
     now = in_service(shared_dir)
@@ -126,6 +135,7 @@ def _write_model(model: keras.Model, is_digit: keras.layers.Dense, folder: Path)
     kernel, bias = (keras.ops.convert_to_numpy(weights).ravel() for weights in (is_digit.kernel, is_digit.bias))
     test = {"weights": kernel.tolist(), "bias": float(bias[0]), "min_probability": MIN_DIGIT_PROBABILITY}
     (folder / "is_digit.json").write_text(to_json_text(test), encoding="utf-8")
+    write_onnx(model, is_digit, MIN_DIGIT_PROBABILITY, folder / ONNX_NAME)
 
 
 def _check_read_back(folder: Path, probe: dict[str, object]) -> None:
@@ -134,3 +144,6 @@ def _check_read_back(folder: Path, probe: dict[str, object]) -> None:
     difference = probe_difference(model, probe)
     if not difference <= PROBE_TOLERANCE:
         raise PublishError(f"the written model differs from the trained one by {difference:.2g}; nothing is published")
+    difference = onnx_difference(folder / ONNX_NAME, probe)
+    if not difference <= PROBE_TOLERANCE:
+        raise PublishError(f"{ONNX_NAME} differs from the trained model by {difference:.2g}; nothing is published")

@@ -203,7 +203,7 @@ def _commit(shared_dir: Path, version: str) -> None:
     for name in _commit_order(shared_dir):
         if (folder / name).exists():
             replace(shared_dir / name, (folder / name).read_bytes())
-        else:  # a model that cannot tell what is no digit
+        else:  # a model of an earlier trainer
             (shared_dir / name).unlink(missing_ok=True)
     (shared_dir / INTENT).unlink()
     flush(shared_dir)

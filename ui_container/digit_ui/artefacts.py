@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from digit_ui.manifest import DigitTest, InputContract, Manifest, Probe
+from digit_ui.manifest import DigitTest, FileFacts, InputContract, Manifest, Probe
 
 FILE_NAMES = ("model.json", "model.h5")
 # A model of as many parameters as are read, with what an optimizer keeps of each, is smaller.
@@ -31,7 +31,8 @@ class TransientError(ArtefactError):
 class Artefact:
     """One model's two files, and how it tells what is no digit, if it does.
 
-    digest: SHA-256 over both files, by which their converted form is cached.
+    onnx: what model.onnx beside them is, the same network for browsers, where its trainer has written one; digest:
+    SHA-256 over both files, by which their converted form is cached.
     """
 
     origin: str
@@ -40,6 +41,7 @@ class Artefact:
     contract: InputContract
     probe: Probe | None
     digit_test: DigitTest | None
+    onnx: FileFacts | None
     digest: str
 
     def paths(self) -> tuple[Path, Path]:
@@ -106,13 +108,14 @@ def _read_published(candidate: Candidate) -> Artefact:
         manifest.input,
         manifest.probe,
         None if manifest.files.is_digit_json is None else _read_json(DigitTest, folder / "is_digit.json"),
+        manifest.files.model_onnx,
         pair_digest(folder),
     )
 
 
 def _read_bare(candidate: Candidate) -> Artefact:
     digest = pair_digest(candidate.folder)
-    return Artefact(candidate.origin, f"own-{digest[:12]}", candidate.folder, InputContract(), None, None, digest)
+    return Artefact(candidate.origin, f"own-{digest[:12]}", candidate.folder, InputContract(), None, None, None, digest)
 
 
 def _read_json(form: type[Form], path: Path) -> Form:

@@ -24,6 +24,7 @@ class Files(BaseModel):
     model_json: FileFacts = Field(alias="model.json")
     model_h5: FileFacts = Field(alias="model.h5")
     is_digit_json: FileFacts | None = Field(default=None, alias="is_digit.json")
+    model_onnx: FileFacts | None = Field(default=None, alias="model.onnx")
 
 
 class InputContract(BaseModel):
@@ -77,6 +78,7 @@ class Manifest(BaseModel):
             "model.json": self.files.model_json,
             "model.h5": self.files.model_h5,
             "is_digit.json": self.files.is_digit_json,
+            "model.onnx": self.files.model_onnx,
         }
         return {name: facts for name, facts in named.items() if facts is not None}
 

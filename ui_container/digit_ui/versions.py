@@ -15,6 +15,7 @@ FILES = (
     "model.json",
     "model.h5",
     "is_digit.json",
+    "model.onnx",
     "manifest.json",
     "report.json",
     "history.json",
