@@ -11,6 +11,7 @@ LOCKED := algo_container/requirements algo_container/requirements-test ui_contai
 IN_UI_TESTS := .venv/ui-test/bin/python
 IN_ALGO_TESTS := .venv/algo-test/bin/python
 IN_TESTS := .venv/tests/bin/python
+RUNTIME := ui_container/digit_ui/static/vendor/onnxruntime/ort.js
 # An engine's images and a virtual machine's box, which take minutes to make.
 KEPT ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/projet_digit
 
@@ -35,6 +36,17 @@ rollback: .venv/algo/.ready ## Put an earlier version into service again (VERSIO
 pretrained: .venv/algo/.ready ## Make the shipped model again (DATA=folder with MNIST's CSVs STROKES=file), in .cache/pretrained
 	rm -rf .cache/pretrained
 	DATA_DIR="$${DATA:-$${DATA_DIR:-shared}}" SHARED_DIR=.cache/pretrained VALIDATION_SHARE=0 .venv/algo/bin/python algo_container/cnn_mnist.py
+
+onnx: .venv/algo/.ready ## Give a model that an earlier trainer made its model.onnx (FOLDER=shared/pretrained)
+	cd algo_container && ../.venv/algo/bin/python -m trainer.older_model "$(abspath $(FOLDER))"
+
+runtime: $(RUNTIME) ## Fetch ONNX Runtime Web, with which the page can predict in the browser (needs npm)
+
+$(RUNTIME): ui_container/package-lock.json ui_container/fetch-runtime.sh
+	ui_container/fetch-runtime.sh
+
+static: .venv/ui/.ready $(RUNTIME) ## Write the page and the model into a folder for any file server (OUT=static-site, SHARED_DIR=folder)
+	cd ui_container && ../.venv/ui/bin/python -m digit_ui.static_site "$(abspath $(or $(OUT),static-site))"
 
 test: .venv/algo-test/.ready .venv/ui-test/.ready ## Run every test; those of containers and virtual machines only where they can
 	$(MAKE) --jobs=2 --output-sync=target test-algo test-ui
@@ -90,6 +102,9 @@ migration: .venv/ui/.ready ## Write the next step of the feedback store's tables
 copy-feedback: .venv/ui/.ready ## Copy the feedback into another, empty database, as from SQLite into PostgreSQL (FROM=url TO=url)
 	cd ui_container && ../.venv/ui/bin/python -m digit_ui.copying "$${FROM:?which database? FROM=sqlite:////folder/feedback.db}" "$${TO:?into which? TO=postgresql://user:password@host/database}"
 
+vectors: .venv/ui-test/.ready ## Write the drawings anew with which the page's preparation is compared with the server's
+	cd ui_container && PYTHONPATH=.:tests ../$(IN_UI_TESTS) tests/network_input_vectors.py
+
 translations: .venv/ui/.ready ## Compile the English words after a change of messages.po
 	.venv/ui/bin/pybabel compile --directory ui_container/digit_ui/translations
 
@@ -108,6 +123,9 @@ soak: .venv/ui/.ready ## Keep the server under load of 8 clients, and fail if a 
 
 bench-page: .venv/ui-test/.ready .venv/tests/.browser ## Measure the page: bytes, first paint on a slow phone, ink, questions while drawing
 	$(IN_TESTS) benchmarks/page.py
+
+bench-static: .venv/ui-test/.ready .venv/tests/.browser $(RUNTIME) ## Measure the page without a server: bytes, first load, time of an answer
+	$(IN_TESTS) benchmarks/static_page.py
 
 report: .venv/algo/.ready ## Bring the tables and charts of benchmarks/README.md up to date with benchmarks/results/
 	.venv/algo/bin/python benchmarks/report.py
@@ -149,7 +167,7 @@ cross-validation: .venv/algo/.ready ## Train the models that bench-drawn measure
 	.venv/algo/bin/python benchmarks/cross_validation.py "$${DATA:-shared}" "$${STROKES:?a stroke file is needed}"
 
 clean: ## Remove what the targets above have made, but not what is in shared/
-	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache static-site ui_container/digit_ui/static/vendor/onnxruntime
 
 $(UV): tests/requirements-setup.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "python3 has no venv module: install it first (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
@@ -174,4 +192,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train watch retrain rollback pretrained test test-algo test-ui test-js test-app test-containers test-vagrant publish fuzz check format lock migration copy-feedback translations bench bench-quick bench-serving soak bench-page report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-numbers bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean
+.PHONY: help run train watch retrain rollback pretrained onnx runtime static test test-algo test-ui test-js test-app test-containers test-vagrant publish fuzz check format lock vectors migration copy-feedback translations bench bench-quick bench-serving soak bench-page bench-static report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-numbers bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean

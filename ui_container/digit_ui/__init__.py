@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from digit_ui import (
     access,
     assets,
+    browser_model,
     compression,
     explain,
     feedback,
@@ -29,6 +30,7 @@ from digit_ui.database import FeedbackStore
 from digit_ui.export import Export
 from digit_ui.gallery import Gallery
 from digit_ui.metrics import Metrics
+from digit_ui.policy import content_security_policy
 from digit_ui.protocols import open_inference, tensorflow_serving
 from digit_ui.retention import Retention
 from digit_ui.serving import ModelInService
@@ -46,10 +48,6 @@ MAX_FORM_PARTS = MAX_DRAWINGS + 10
 # Of those that are no files.
 MAX_FORM_FIELDS_BYTES = 64 * 1024
 
-# {style}: the hash of the one style sheet that the pages carry in themselves.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; style-src 'self' '{style}'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-)
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -100,14 +98,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     sites.init_app(app)
     i18n.init_app(app)
     compression.init_app(app)
-    for pages in (assets, page, reference):
+    for pages in (assets, browser_model, page, reference):
         app.register_blueprint(pages.bp)
     for operations in (predict, read, explain, feedback, training, health, open_inference, tensorflow_serving):
         app.add(operations.bp)
     if settings.metrics:
         app.add(scraping.bp)
-    policy = CONTENT_SECURITY_POLICY.format(style=loaded.hash_of("page.css"))
-    app.after_request(partial(_secure, {"Content-Security-Policy": policy, **SECURITY_HEADERS}))
+    app.after_request(
+        partial(_secure, {"Content-Security-Policy": content_security_policy(loaded), **SECURITY_HEADERS})
+    )
     return app
 
 

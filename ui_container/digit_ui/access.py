@@ -16,6 +16,8 @@ SANE = re.compile(r"[0-9A-Za-z._:/+=@-]{1,64}")
 # Asked for again and again by browsers and machines, and seldom of interest where nothing is wrong.
 QUIET = {
     "assets.asset",
+    "browser_model.current",
+    "browser_model.onnx",
     "health.live",
     "health.ready",
     "health.healthz",

@@ -1,15 +1,21 @@
 """GET /: the page to draw on; GET /privacy: what is kept of who draws."""
 
+import math
 from collections.abc import Mapping
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from flask_babel import get_locale, gettext
 
+from digit_ui.browser_model import MEGABYTE, download_bytes
 from digit_ui.i18n import COOKIE_AGE_S, LANGUAGES
+from digit_ui.policy import content_security_policy
+from digit_ui.serving import ModelInService
 from digit_ui.settings import Settings
 
 # Set by the page's switch: "on" where the visitor wants to be read while they draw.
 LIVE_COOKIE = "live"
+# Likewise: "on" where they want to be read by their own browser.
+BROWSER_COOKIE = "browser"
 # What the visitor wants to write: the page's tabs ask with ?mode=, and the next visit comes as the last one went.
 MODE_COOKIE = "mode"
 TEMPLATES = {"digit": "index.html", "number": "number.html"}
@@ -23,10 +29,29 @@ def index() -> Response:
     wished = request.args.get("mode")
     mode = next((name for name in (wished, request.cookies.get(MODE_COOKIE)) if name in TEMPLATES), "digit")
     messages = number_messages() if mode == "number" else script_messages()
-    response = render_page(TEMPLATES[mode], messages, mode=mode, live=request.cookies.get(LIVE_COOKIE) == "on")
+    megabytes = _megabytes_for_browsers() if mode == "digit" else None
+    in_browser = megabytes is not None and request.cookies.get(BROWSER_COOKIE) == "on"
+    response = render_page(
+        TEMPLATES[mode],
+        messages,
+        mode=mode,
+        live=request.cookies.get(LIVE_COOKIE) == "on",
+        megabytes=megabytes,
+        in_browser=in_browser,
+    )
+    if in_browser:
+        policy = content_security_policy(current_app.extensions["assets"], runs_wasm=True)
+        response.headers["Content-Security-Policy"] = policy
     if wished in TEMPLATES:
         response.set_cookie(MODE_COOKIE, mode, max_age=COOKIE_AGE_S, samesite="Lax", httponly=True)
     return response
+
+
+def _megabytes_for_browsers() -> int | None:
+    """Say how much a browser would have to load to read for itself; None where it cannot."""
+    model: ModelInService = current_app.extensions["model"]
+    size = None if model.current is None else download_bytes(current_app.extensions["assets"], model.current.artefact)
+    return None if size is None else math.ceil(size / MEGABYTE)
 
 
 @bp.get("/privacy")
@@ -83,6 +108,9 @@ def script_messages() -> dict[str, str | list[str]]:
         "nothingDrawn": gettext("Rien n'est dessiné : écrivez d'abord un chiffre dans le cadre."),
         "away": gettext("Le serveur ne répond pas. Votre dessin est conservé : réessayez dans un instant."),
         "refused": gettext("Le serveur a refusé la demande : {detail} Votre dessin est conservé."),
+        "inBrowser": gettext(
+            "La lecture dans ce navigateur a échoué ({detail}). Votre dessin est conservé : rechargez la page."
+        ),
         "sending": gettext("Envoi en cours…"),
         "thanks": gettext("Merci ! Votre dessin et son chiffre sont enregistrés."),
         **deletion_messages(),

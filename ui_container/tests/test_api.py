@@ -26,6 +26,8 @@ NOT_FOR_PROGRAMS = {
     "reference.page",
     "reference.description",
     "assets.asset",
+    "browser_model.current",
+    "browser_model.onnx",
 }
 
 

@@ -31,5 +31,6 @@ export async function waitingFor(button, say, messages, waiting, task) {
 export function describe(error, messages) {
   if (error.kind === "away") return messages.away;
   if (error.kind === "nothing_drawn") return messages.nothingDrawn;
+  if (error.kind === "in_browser") return fill(messages.inBrowser, { detail: error.detail });
   return fill(messages.refused, { detail: error.detail ?? error.message });
 }
