@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from served import ROOT, Server, free_port
 
-pytest_plugins = ["real_data", "object_stores", "real_postgresql", "stacks", "bonus_registry"]
+pytest_plugins = ["real_data", "object_stores", "real_postgresql", "stacks", "bonus_registry", "static_sites"]
 
 ALGO_PYTHON = ROOT / ".venv" / "algo-test" / "bin" / "python"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
