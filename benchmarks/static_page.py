@@ -36,7 +36,7 @@ sessionStorage.setItem("strokes", "[[[60,60],[220,60],[120,240]]]");
 addEventListener("DOMContentLoaded", () => {
   const sentence = document.getElementById("sentence");
   new MutationObserver(() => {
-    if (/\\d/.test(sentence.textContent)) window.answeredMs ??= performance.now();
+    if (/\\d/.test(sentence.textContent)) document.documentElement.dataset.answered ??= performance.now();
   }).observe(sentence, { childList: true });
   document.getElementById("predict").click();
 });
@@ -135,10 +135,11 @@ def visit(browser: Browser, url: str, slowdown: int, network: dict[str, float | 
             tools.send("Network.emulateNetworkConditions", network)
         page.add_init_script(ASK_AT_ONCE)
         page.goto(url, timeout=180_000)
-        page.wait_for_function("window.answeredMs", timeout=180_000)
+        page.locator("html[data-answered]").wait_for(timeout=180_000)
         page.wait_for_timeout(500)  # the icon comes last
         paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-        return Visit(round(sum(sizes)), len(sizes), paint, page.evaluate("window.answeredMs"))
+        answered_ms = float(page.locator("html").get_attribute("data-answered") or "nan")
+        return Visit(round(sum(sizes)), len(sizes), paint, answered_ms)
 
 
 def time_answers(browser: Browser, url: str, urls: dict[str, str], slowdown: int) -> list[float]:
