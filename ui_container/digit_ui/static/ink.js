@@ -41,7 +41,10 @@ function drawDot(ink, [x, y]) {
   });
 }
 
-/** Draw a line between two whole pixels as a rectangle that lies along it, its corners on whole pixels too. */
+/**
+ * Draw a line between two whole pixels as a rectangle that lies along it, its corners on whole pixels too. What Pillow
+ * does beyond that at the corners, the dots cover.
+ */
 function drawLine(ink, [x0, y0], [x1, y1]) {
   const [dx, dy] = [x1 - x0, y1 - y0];
   if (dx === 0 && dy === 0) return; // the dots cover it
@@ -67,7 +70,7 @@ function fillPolygon(ink, corners) {
   const first = Math.min(...edges.map(({ top }) => top));
   const last = Math.max(...edges.map(({ bottom }) => bottom));
   for (let row = first; row <= last; row += 1) {
-    const crossings = sloped.flatMap((edge, place) => crossingsOf(edge, sloped.slice(0, place), row, last));
+    const crossings = sloped.flatMap((edge) => crossingsOf(edge, row, last));
     crossings.sort((one, other) => one - other);
     for (let place = 1; place < crossings.length; place += 2) {
       const [from, to] = [crossings[place - 1], crossings[place]];
@@ -88,29 +91,11 @@ function makeEdge([x0, y0], [x1, y1]) {
   };
 }
 
-const xAt = ({ x, y, slope }, row) => single(single((row - y) * slope) + x);
-
 /** Say where an edge crosses a row: twice where it ends above others, so that inside and outside keep taking turns. */
-function crossingsOf(edge, earlier, row, last) {
+function crossingsOf(edge, row, last) {
   if (row < edge.top || row > edge.bottom) return [];
-  const x = xAt(edge, row);
-  if (row === edge.bottom && row < last) return [x, x];
-  const isEnd = row === edge.top || row === edge.bottom;
-  return [isEnd && edge.slope !== 0 ? joined(x, edge, earlier, row) : x];
-}
-
-/** Where two slanted edges make a corner that sticks out, draw it in to a pixel from where the next row begins. */
-function joined(x, edge, earlier, row) {
-  const next = row === edge.bottom ? row - 1 : row + 1;
-  for (const other of earlier) {
-    if ((row !== other.top && row !== other.bottom) || other.slope === 0) continue;
-    if (Math.round(x) !== Math.round(xAt(other, row)) || next < other.top || next > other.bottom) continue;
-    const beside = [xAt(edge, next), xAt(other, next)];
-    if (beside.every((value) => x > single(value + 1))) return Math.round(Math.max(...beside)) + 1;
-    if (beside.every((value) => x < single(value - 1))) return Math.round(Math.min(...beside)) - 1;
-    return x;
-  }
-  return x;
+  const x = single(single((row - edge.y) * edge.slope) + edge.x);
+  return row === edge.bottom && row < last ? [x, x] : [x];
 }
 
 function fillRow({ width, pixels }, row, from, to) {
