@@ -139,6 +139,12 @@ bench-steps: .venv/algo/.ready ## Measure how long an epoch takes against plain 
 bench-training: .venv/algo/.ready ## Measure whole trainings against plain `fit`, over epochs and rows (DATA=folder, 25 minutes)
 	.venv/algo/bin/python benchmarks/training.py "$${DATA:-shared}"
 
+bench-workers: .venv/algo/.ready ## Measure training by 1, 2 and 4 workers: pictures a second, exchange, accuracy (DATA=folder, 20 minutes)
+	.venv/algo/bin/python benchmarks/workers.py "$${DATA:-shared}"
+
+bench-shards: .venv/algo/.ready ## Measure memory and time of reading shards of up to 6 million rows (DATA=folder, 10 minutes)
+	.venv/algo/bin/python benchmarks/shards.py "$${DATA:-shared}"
+
 bench-kernels: .venv/algo/.ready ## Compare kernel sizes on held-out training rows (DATA=folder)
 	.venv/algo/bin/python benchmarks/kernels.py "$${DATA:-shared}"
 
@@ -192,4 +198,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train watch retrain rollback pretrained onnx runtime static test test-algo test-ui test-js test-app test-containers test-vagrant publish fuzz check format lock vectors migration copy-feedback translations bench bench-quick bench-serving soak bench-page bench-static report bench-reading bench-steps bench-training bench-kernels bench-drawn bench-numbers bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean
+.PHONY: help run train watch retrain rollback pretrained onnx runtime static test test-algo test-ui test-js test-app test-containers test-vagrant publish fuzz check format lock vectors migration copy-feedback translations bench bench-quick bench-serving soak bench-page bench-static report bench-reading bench-steps bench-training bench-workers bench-shards bench-kernels bench-drawn bench-numbers bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean

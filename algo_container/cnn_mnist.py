@@ -3,35 +3,46 @@
 99.50 % of the 10,000 MNIST test digits (95 % interval 99.34 to 99.62 %) for the model in shared/pretrained, and 99.32 %
 of what writers draw whom the network has not seen, in 19 min 47 s on 2 busy cores (benchmarks/README.md).
 
-With --watch or --retrain the model in service learns from people's feedback (trainer/retraining.py); --rollback puts an
-earlier one into service again.
+With TF_CONFIG set it is one of several workers that train together (trainer/together.py). With --watch or --retrain
+the model in service learns from people's feedback (trainer/retraining.py); --rollback puts an earlier one into service
+again.
 """
 
 import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace as with_changes
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from trainer.attempts import note
+from trainer.checkpoint import Checkpoint, spent
+from trainer.cluster import Cluster, read_cluster
 from trainer.cores import divide_cores
-from trainer.dataset import Digits, find_csvs, read_digits, split
-from trainer.download import fetch_csvs
-from trainer.errors import AccuracyTooLowError, DownloadError, TrainerError
+from trainer.errors import AccuracyTooLowError, ClusterError, DownloadError, PeerLostError, TrainerError
 from trainer.feedback_store import FeedbackStore
 from trainer.heartbeat import beat
 from trainer.job import only_training
+from trainer.material import REPLAYED_ROWS, Material, read_data, read_material
 from trainer.published import published_from
+from trainer.rejoining import rejoin
 from trainer.settings import MAX_SEED, PROJECT_SHARED_DIR, Settings, read_settings
+from trainer.shards import Shards
 from trainer.status import JobStatus
 from trainer.store_mark import begin_copy
 from trainer.store_news import news_brought
-from trainer.strokes import Drawing, Strokes, read_strokes, split_by_writer
-from trainer.uci import find_strokes
 from trainer.versions import only_publisher, roll_back
 from trainer.watching import REFUSED_STATUS, watch
+
+if TYPE_CHECKING:  # they take TensorFlow along, which takes seconds to start
+    from trainer.lesson import Lesson
+    from trainer.progress import Progress
+    from trainer.team import Team
+    from trainer.training import Training
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 TERMINATED = 143  # likewise for one that was told to stop, as `docker stop` does
@@ -52,12 +63,16 @@ def run(settings: Settings) -> int:
     logging.basicConfig(format="%(message)s", stream=sys.stdout)
     logging.getLogger("trainer").setLevel(logging.INFO)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # below it are notes to TensorFlow's own developers
-    divide_cores()
     signal.signal(signal.SIGTERM, on_terminate)
     beat()
+    started = time.monotonic()
     try:
-        if settings.store is not None:
+        cluster = read_cluster(os.environ)
+        divide_cores(1 if cluster is None else cluster.on_this_host())
+        if settings.store is not None and (cluster is None or cluster.is_chief):
             begin_copy(settings.shared_dir, settings.store, PROJECT_SHARED_DIR / "pretrained")
+        if cluster is not None:
+            return work_together(settings, cluster, started)
         if settings.watch:
             watch(settings, run_alone)
         elif settings.roll_back:
@@ -91,18 +106,40 @@ def work(settings: Settings) -> int:
             return retrain(settings, status) if settings.retrain else train(settings, status)
 
 
+def work_together(settings: Settings, cluster: Cluster, started: float) -> int:
+    """Train as one worker of a cluster, of which the chief alone holds the folder; return the process's exit status.
+
+    started: when this process began, by the monotonic clock. Raises TrainerError.
+    """
+    if settings.watch or settings.retrain or settings.roll_back:
+        raise ClusterError(
+            "TF_CONFIG is set, and several workers can only train from scratch; unset it to watch, retrain or roll back"
+        )
+    print(f"{cluster.name}, {'the chief' if cluster.is_chief else f'the chief is {cluster.addresses[0]}'}", flush=True)
+    try:
+        if not cluster.is_chief:
+            return train(settings, JobStatus(None, "training"), cluster)
+        with only_training(settings.shared_dir), news_brought(settings.shared_dir):
+            status = JobStatus(settings.shared_dir, "training")
+            with status.told_at_the_end():
+                return train(settings, status, cluster)
+    except PeerLostError as lost:
+        rejoin(lost, started)
+
+
 def on_terminate(_signal: int, _frame: FrameType | None) -> None:
     """Stop at once; as the first process of a container Python would not hear the signal otherwise."""
     print("cnn_mnist.py: told to stop; what was published before stays", file=sys.stderr)
     sys.exit(TERMINATED)
 
 
-def train(settings: Settings, status: JobStatus) -> int:
+def train(settings: Settings, status: JobStatus, cluster: Cluster | None = None) -> int:
     """Train as `settings` say and publish, unless a person stopped it or the model is not good enough.
 
-    Return the process's exit status. Raises TrainerError with the sentence for the person who started it.
+    cluster: the workers to train with. Return the process's exit status. Raises TrainerError with the sentence for the
+    person who started it.
     """
-    train_digits, test_digits, strokes, drawings, data = read_data(settings)
+    material = read_material(settings)
     recipe = {
         "epochs": settings.epochs,
         "batch_size": settings.batch_size,
@@ -110,47 +147,87 @@ def train(settings: Settings, status: JobStatus) -> int:
         "validation_share": settings.validation_share,
         "quick": settings.quick,
     }
-    if settings.unattended and (version := published_from(settings.shared_dir, recipe, data)):
+    if settings.unattended and (version := published_from(settings.shared_dir, recipe, material.data)):
         print(f"version {version} serves, and the newest training had this data and these options: nothing to do")
         return 0
-    train_part, validation_part = split(train_digits, settings.validation_share, settings.seed)
-    unseen_writers = None
-    if strokes is not None:
-        strokes, drawings, unseen_writers = split_by_writer(strokes, drawings, settings.validation_share, settings.seed)
 
     # Only now: TensorFlow takes seconds to start, and what is wrong with the data should be said at once.
-    from trainer.dataset import normalise
-    from trainer.evaluation import draw_once, evaluate, evaluate_drawn, metrics, predict, summary
-    from trainer.lesson import Lesson
-    from trainer.network import build_cnn
     from trainer.progress import Progress
-    from trainer.publishing import check_writable, publish
-    from trainer.record import write_record
-    from trainer.sources import QUICK, THOROUGH, gather
-    from trainer.training import PEAK_LEARNING_RATE, QUICK_PEAK_LEARNING_RATE, Recipe, fit, make_reproducible
+    from trainer.publishing import check_writable
 
     status.enters("learning")
-    check_writable(settings.shared_dir)
+    if cluster is None or cluster.is_chief:
+        check_writable(settings.shared_dir)
     progress = Progress(sys.stdout, settings.epochs, status)
-    progress.say(f"{len(train_part.y)} digits to learn from, {len(test_digits)} to be examined on")
-    if strokes is not None:
-        progress.say(f"and {len(strokes)} drawings by {len(set(strokes.writers))} writers to learn from")
-    make_reproducible(settings.seed)
-    model = build_cnn()
-    sources = gather(train_part, strokes, drawings, settings.seed, QUICK if settings.quick else THOROUGH)
-    lesson = Lesson(model, settings.seed)
-    rate = QUICK_PEAK_LEARNING_RATE if settings.quick else PEAK_LEARNING_RATE
-    how = Recipe(settings.epochs, settings.batch_size, settings.seed, peak_learning_rate=rate)
-    training = fit(lesson, sources, validation_part, how, progress)
+    progress.say(f"{material.rows} digits to learn from, {len(material.test)} to be examined on")
+    if material.strokes is not None:
+        writers = len(set(material.strokes.writers))
+        progress.say(f"and {len(material.strokes)} drawings by {writers} writers to learn from")
+    lesson, training, team = learn(settings, recipe, material, cluster, progress)
     if training.interrupted:
         status.ends("stopped")
         progress.say(f"stopped after epoch {training.epochs_done} of {settings.epochs}; nothing is published")
         return INTERRUPTED
+    if team is None:
+        examine_and_publish(settings, recipe, material, (lesson, training), progress, status)
+        return 0
+    if not team.cluster.is_chief:
+        return team.hear()
+    with team.telling(), spent(settings.shared_dir):
+        examine_and_publish(settings, recipe, material, (lesson, training), progress, status)
+    return 0
 
+
+def learn(
+    settings: Settings, recipe: Mapping[str, object], material: Material, cluster: Cluster | None, progress: "Progress"
+) -> "tuple[Lesson, Training, Team | None]":
+    """Build the network and fit it, alone or with other workers, who are given back. Raises TrainerError."""
+    from trainer.lesson import Lesson
+    from trainer.network import build_cnn
+    from trainer.sources import QUICK, THOROUGH, gather
+    from trainer.team import Team
+    from trainer.together import fit_together, steps_an_epoch
+    from trainer.training import PEAK_LEARNING_RATE, QUICK_PEAK_LEARNING_RATE, Recipe, fit, make_reproducible
+
+    team = None
+    if cluster is not None:
+        material, team = material.share(cluster), Team(cluster)
+    make_reproducible(settings.seed)
+    model = build_cnn()
+    seed = settings.seed if cluster is None else cluster.own_seed(settings.seed)
+    mixture = QUICK if settings.quick else THOROUGH
+    sources = gather(material.train, material.strokes, material.drawings, seed, mixture)
+    lesson = Lesson(model, seed)
+    rate = QUICK_PEAK_LEARNING_RATE if settings.quick else PEAK_LEARNING_RATE
+    how = Recipe(settings.epochs, settings.batch_size, settings.seed, peak_learning_rate=rate)
+    if team is None:
+        return lesson, fit(lesson, sources, material.validation, how, progress), None
+    how = with_changes(how, steps=steps_an_epoch(team.cluster, sources, material.rows, settings.batch_size))
+    digests = {part: facts["sha256"] for part, facts in material.data.items()}
+    checkpoint = Checkpoint(settings.shared_dir, {**recipe, "steps": how.steps, "data": digests})
+    return lesson, fit_together(team, lesson, sources, material.validation, how, progress, checkpoint), team
+
+
+def examine_and_publish(
+    settings: Settings,
+    recipe: Mapping[str, object],
+    material: Material,
+    learned: "tuple[Lesson, Training]",
+    progress: "Progress",
+    status: JobStatus,
+) -> None:
+    """Examine the network on what it has not learned from, and publish it. Raises TrainerError."""
+    from trainer.dataset import normalise
+    from trainer.evaluation import draw_once, evaluate, evaluate_drawn, metrics, predict, summary
+    from trainer.publishing import publish
+    from trainer.record import write_record
+
+    lesson, training = learned
     status.enters("examining")
-    report = evaluate(predict(model, normalise(test_digits.pixels)), test_digits)
-    if unseen_writers is not None:
-        report["drawn"] = evaluate_drawn(predict(model, draw_once(unseen_writers, settings.seed)), unseen_writers)
+    report = evaluate(predict(lesson.network, normalise(material.test.pixels)), material.test)
+    if material.unseen_writers is not None:
+        drawn = draw_once(material.unseen_writers, settings.seed)
+        report["drawn"] = evaluate_drawn(predict(lesson.network, drawn), material.unseen_writers)
     progress.say(summary(report))
     if report["accuracy"] < settings.min_accuracy:
         raise AccuracyTooLowError(
@@ -159,18 +236,17 @@ def train(settings: Settings, status: JobStatus) -> int:
         )
 
     def write_extras(folder: Path) -> None:
-        write_record(folder, training.history, report, test_digits, progress.lines)
+        write_record(folder, training.history, report, material.test, progress.lines)
 
     facts = {
         "metrics": metrics(report),
-        "training": {"rows": len(train_part.y), **recipe, "duration_s": round(training.duration_s, 1)},
-        "data": data,
+        "training": {"rows": material.rows, **recipe, "duration_s": round(training.duration_s, 1)},
+        "data": material.data,
     }
     status.enters("publishing")
-    version = publish(model, lesson.is_digit, settings.shared_dir, test_digits, facts, write_extras)
+    version = publish(lesson.network, lesson.is_digit, settings.shared_dir, material.test, facts, write_extras)
     progress.say(f"published version {version} in {settings.store or settings.shared_dir}")
     status.ends("served", version)
-    return 0
 
 
 def retrain(settings: Settings, status: JobStatus) -> int:
@@ -184,6 +260,8 @@ def retrain(settings: Settings, status: JobStatus) -> int:
         note(settings.shared_dir, through=contents.through, actions_through=contents.actions_through)
         return end(status, "nothing", None, "the feedback store holds no drawing yet")
     train_digits, test_digits, strokes, drawings, data = read_data(settings)
+    if isinstance(train_digits, Shards):
+        train_digits = train_digits.sample(REPLAYED_ROWS)
 
     from trainer import retraining  # only now, as above
 
@@ -201,33 +279,6 @@ def end(status: JobStatus, verdict: str, version: str | None, reason: str | None
     line = ": ".join(filter(None, [f"version {version} {what}" if version else what, reason]))
     print(line, file=sys.stderr if verdict == "refused" else sys.stdout, flush=True)
     return {"refused": REFUSED_STATUS, "stopped": INTERRUPTED}.get(verdict, 0)
-
-
-def read_data(
-    settings: Settings,
-) -> tuple[Digits, Digits, Strokes | None, list[Drawing], dict[str, dict[str, object]]]:
-    """Read the digits to learn from and to be examined on, the strokes in both forms, and what the files are."""
-    paths = find_csvs(settings.data_dir) or fetch_csvs(settings.data_dir)
-    train_digits, test_digits = read_digits(paths["train"]), read_digits(paths["test"])
-    data = {"train": train_digits.source, "test": test_digits.source}
-    strokes: Strokes | None = None
-    drawings: list[Drawing] = []
-    if stroke_file := stroke_file_of(settings):
-        strokes, drawings, data["strokes"] = read_strokes(stroke_file)
-    return train_digits, test_digits, strokes, drawings, data
-
-
-def stroke_file_of(settings: Settings) -> Path | None:
-    """Give the stroke file to learn from, if any; a service that cannot fetch one trains without it."""
-    if settings.strokes is None:
-        return None
-    try:
-        return find_strokes(settings.strokes, settings.data_dir)
-    except DownloadError as error:
-        if not settings.unattended:
-            raise
-        print(f"cnn_mnist.py: {error}; training without them", file=sys.stderr)
-        return None
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def train_form(kernel: int, padding: str, seed: int, train: Part, held_out: Part
         how = Recipe(EPOCHS, BATCH_SIZE, seed)
         fit(Lesson(model, seed), scanned_alone, None, how, Progress(silence, EPOCHS))
     epoch_s = (time.monotonic() - started) / EPOCHS
-    answers = model.predict(held_out.x, batch_size=1000, verbose=0).argmax(axis=1)
+    answers = model.predict(held_out.normalised, batch_size=1000, verbose=0).argmax(axis=1)
     return float((answers == held_out.y).mean()), epoch_s
 
 

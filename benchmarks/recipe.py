@@ -92,7 +92,7 @@ def train(variant: str, data: Path, strokes_file: Path) -> dict[str, float]:
     network = build_cnn()
     how = training.Recipe(EPOCHS, BATCH_SIZE, SEED)
     done = training.fit(Lesson(network, SEED), sources, None, how, Progress(sys.stderr, EPOCHS))
-    answers = network.predict(held_out.x, batch_size=1_000, verbose=0).argmax(axis=1)
+    answers = network.predict(held_out.normalised, batch_size=1_000, verbose=0).argmax(axis=1)
     return {
         "mnist_held_out": float((answers == held_out.y).mean()),
         "unseen_writers": evaluate_drawn(predict(network, draw_once(strokes[unseen], SEED)), strokes[unseen])[

@@ -10,8 +10,11 @@ import os
 PARTS = 2
 
 
-def divide_cores() -> None:
-    """Give each part its cores. Call before TensorFlow is imported; what a person has set stays."""
+def divide_cores(trainings: int = 1) -> None:
+    """Give each part its cores. Call before TensorFlow is imported; what a person has set stays.
+
+    trainings: processes that train on this machine at the same time, and share its cores.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(PARTS))
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, cores // PARTS)))
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, cores // trainings // PARTS)))

@@ -40,10 +40,21 @@ class Digits:
 
 @dataclass(frozen=True)
 class Part:
-    """Normalised pictures for the network. x: float32 (n, 28, 28, 1) in 0..1; y: uint8 (n,)."""
+    """Pictures for the network. x: float32 (n, 28, 28, 1) in 0..1, or uint8 before they are normalised; y: uint8 (n,).
+
+    uint8 takes a fourth of the memory.
+    """
 
     x: np.ndarray
     y: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def normalised(self) -> np.ndarray:
+        """The pictures as the network takes them."""
+        return normalise(self.x) if self.x.dtype == np.uint8 else self.x
 
 
 def find_csvs(data_dir: Path) -> dict[str, Path] | None:
@@ -101,7 +112,7 @@ def normalise(pixels: np.ndarray) -> np.ndarray:
 
 def split(digits: Digits, validation_share: float, seed: int) -> tuple[Part, Part | None]:
     """Hold out a stratified share of the digits for validation; None when the share is 0."""
-    x = normalise(digits.pixels)
+    x = digits.pixels[..., np.newaxis]
     if validation_share == 0:
         return Part(x, digits.labels), None
     try:
@@ -117,7 +128,7 @@ def split(digits: Digits, validation_share: float, seed: int) -> tuple[Part, Par
 
 
 def _read_cells(path: Path) -> np.ndarray:
-    """Read the CSV itself, uint8 (rows, 785), with at least one row of every digit. Raises DatasetError."""
+    """Read the file itself, uint8 (rows, 785), with at least one row of every digit. Raises DatasetError."""
     try:
         cells = _join(plain_csv.read_blocks(path, LIMITS))
     except plain_csv.NotPlainError:

@@ -43,3 +43,11 @@ class ObjectStoreError(TrainerError):
 
 class ConflictError(ObjectStoreError):
     """Somebody else has written to the object store what we were to write."""
+
+
+class ClusterError(TrainerError):
+    """The workers that are to train together are not named as they must be, or cannot do this together."""
+
+
+class PeerLostError(TrainerError):
+    """Another worker cannot be reached any more, or not yet."""

@@ -55,6 +55,11 @@ class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:  # noqa: ANN401 # as Keras hands it over
         """Teach one step of `Steps`."""
+        self.optimizer.apply(self.gradients(data), self.trainable_variables)
+        return dict(self.get_metrics_result())
+
+    def gradients(self, data: Any) -> list[tf.Tensor]:  # noqa: ANN401 # as above
+        """Find what one step of `Steps` would change of each trainable variable, and count its loss and accuracy."""
         (pictures, points, pen), labels = data
         count = tf.shape(pictures)[0]
         # Each core takes a part of its own through all layers, and none waits for another before the sum of gradients.
@@ -76,11 +81,9 @@ class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
                 tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(is_digit, tf.float32), digit_logits)
             )
             loss = which + IS_DIGIT_WEIGHT * whether
-        variables = self.trainable_variables
-        gradients = tape.gradient(loss, [variable.value for variable in variables])
-        self.optimizer.apply(gradients, variables)
         self._report(which, tf.boolean_mask(logits, is_digit), tf.boolean_mask(labels, is_digit))
-        return dict(self.get_metrics_result())
+        gradients: list[tf.Tensor] = tape.gradient(loss, [variable.value for variable in self.trainable_variables])
+        return gradients
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:  # noqa: ANN401 # as above
         """Examine the network on pictures and labels."""

@@ -29,6 +29,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc] # Keras comes wi
         self._live = stream.isatty()
         self._bar: tqdm | None = None
         self._epoch_started = 0.0
+        self._epochs_before = 0
 
     def say(self, line: str) -> None:
         """Show one line, above the bar if there is one, and keep it."""
@@ -40,6 +41,13 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc] # Keras comes wi
             print(line, file=self._stream, flush=True)
         else:
             tqdm.write(line, file=self._stream)
+
+    def resumes(self, epochs_done: int, history: dict[str, list[float]]) -> None:
+        """Begin after some epochs that another process has shown. Their time is unknown here."""
+        self._epochs_before = epochs_done
+        if self._status is not None:
+            for epoch in range(epochs_done):
+                self._status.finishes_epoch(epoch + 1, {name: values[epoch] for name, values in history.items()})
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Open the epoch's bar."""
@@ -61,8 +69,9 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc] # Keras comes wi
         beat()
         if self._status is not None:
             passed_s = sum(self.epoch_durations_s) + time.monotonic() - self._epoch_started
-            done = len(self.epoch_durations_s) + (batch + 1) / self.params["steps"]
-            self._status.learns(done, logs or {}, passed_s / done * (self._epochs - done))
+            done_here = len(self.epoch_durations_s) + (batch + 1) / self.params["steps"]
+            done = self._epochs_before + done_here
+            self._status.learns(done, logs or {}, passed_s / done_here * (self._epochs - done))
         if self._bar is not None:
             self._bar.set_postfix_str(_figures(logs or {}), refresh=False)
             self._bar.update(batch + 1 - self._bar.n)

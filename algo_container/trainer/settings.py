@@ -62,8 +62,9 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
         "--data",
         type=Path,
         default=environment.get("DATA_DIR") or argparse.SUPPRESS,
-        help="folder with train.csv and test.csv (also .csv.gz, mnist_train.csv, mnist_test.csv), "
-        "which are fetched if absent [DATA_DIR] (default: the folder of --out)",
+        help="folder with train.csv and test.csv (also .csv.gz, mnist_train.csv, mnist_test.csv; or shards "
+        "instead of train.csv: train-*.csv, train-*.csv.gz, train-*.parquet), which are fetched "
+        "if absent [DATA_DIR] (default: the folder of --out)",
     )
     parser.add_argument(
         "--strokes",

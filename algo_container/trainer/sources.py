@@ -1,5 +1,6 @@
 """What a training step is made of: scanned digits, pen strokes, drawn forms, and what is no digit."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -8,9 +9,13 @@ import numpy as np
 from trainer.dataset import Part
 from trainer.digit_forms import draw_digits
 from trainer.non_digits import draw_non_digits
+from trainer.shards import Shards
+from trainer.stream import Stream
 from trainer.strokes import Drawing, Strokes
 
 LEAST_DRAWN = 500
+# Scanned digits beyond so many have no drawings made for them: those that there are come back more often, never alike.
+MOST_DRAWN_FOR = 100_000
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,12 @@ QUICK = Mixture(1 / 16, 1 / 32, 1 / 16, forms_per_digit=0.03, non_digits_per_dig
 
 @dataclass(frozen=True)
 class Sources:
-    """All that can be trained on, each kind with its share of a step. scanned: from the CSV, takes the rest of it."""
+    """All that can be trained on, each kind with its share of a step.
 
-    scanned: Part
+    scanned: from the CSV, or from shards that are read anew for each epoch; takes the rest of a step.
+    """
+
+    scanned: Part | Shards
     drawings: tuple[tuple[Strokes, float], ...]
     pictures: tuple[tuple[Part, float], ...] = ()
 
@@ -52,11 +60,11 @@ class Sources:
 
 
 def gather(
-    scanned: Part, strokes: Strokes | None, as_they_came: list[Drawing], seed: int, mixture: Mixture = THOROUGH
+    scanned: Part | Shards, strokes: Strokes | None, as_they_came: list[Drawing], seed: int, mixture: Mixture = THOROUGH
 ) -> Sources:
     """Put together what there is. strokes: of the stroke file, and `as_they_came` the same drawings."""
     form_count, non_digit_count = (
-        max(LEAST_DRAWN, round(share * len(scanned.y)))
+        max(LEAST_DRAWN, round(share * min(len(scanned), MOST_DRAWN_FOR)))
         for share in (mixture.forms_per_digit, mixture.non_digits_per_digit)
     )
     forms, shapes = draw_digits(form_count, seed)
@@ -72,38 +80,54 @@ class Steps(keras.utils.PyDataset):  # type: ignore[misc] # Keras comes without 
 
     Or, where `steps` says so, only that many steps with as many of the scanned digits as they take.
 
+    Of shards the steps have to be taken in order; which of them the caller asks for makes no difference.
+
     A step is ((pictures, points, pen), labels): pictures float32 (n, 28, 28, 1); points and pen as in Strokes, m of
     them; labels int32 (n + m,), those of the pictures first.
     """
 
-    def __init__(self, sources: Sources, batch_size: int, seed: int, steps: int | None = None) -> None:
+    def __init__(self, sources: Sources, batch_size: int, seed: int | Sequence[int], steps: int | None = None) -> None:
         super().__init__()
-        self._parts = [sources.scanned, *(part for part, _ in sources.pictures)]
+        self._scanned = sources.scanned
+        self._pictures = [part for part, _ in sources.pictures]
         self._strokes = [strokes for strokes, _ in sources.drawings]
         self._rng = np.random.default_rng(seed)
         self._rows = sources.rows(batch_size)
-        self._steps = steps or -(-len(sources.scanned.y) // self._rows[0])
+        self._steps = steps or -(-len(sources.scanned) // self._rows[0])
         self._shuffle()
 
     def __len__(self) -> int:
         return self._steps
 
     def __getitem__(self, step: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+        scanned = self._take(step)
         rows = [order[step] for order in self._orders]
-        scanned = list(zip(self._parts, rows, strict=False))
-        drawn = [strokes[chosen] for strokes, chosen in zip(self._strokes, rows[len(scanned) :], strict=True)]
-        labels = [*(part.y[chosen].astype(np.int32) for part, chosen in scanned), *(part.labels for part in drawn)]
-        pictures = np.concatenate([part.x[chosen] for part, chosen in scanned])
+        pictures = [Part(part.x[chosen], part.y[chosen]) for part, chosen in zip(self._pictures, rows, strict=False)]
+        drawn = [strokes[chosen] for strokes, chosen in zip(self._strokes, rows[len(pictures) :], strict=True)]
+        labels = [*(part.y.astype(np.int32) for part in (scanned, *pictures)), *(part.labels for part in drawn)]
         points, pen = (np.concatenate([getattr(part, name) for part in drawn]) for name in ("points", "pen"))
-        return (pictures, points, pen), np.concatenate(labels)
+        seen = np.concatenate([part.normalised for part in (scanned, *pictures)])
+        return (seen, points, pen), np.concatenate(labels)
+
+    def skip(self, steps: int) -> None:
+        """Leave out the first steps of an epoch, which another process has taken."""
+        if isinstance(self._scanned, Shards):
+            for step in range(steps):
+                self._take(step)
 
     def on_epoch_end(self) -> None:
         """Put everything into another order."""
         self._shuffle()
 
     def _shuffle(self) -> None:
-        counts = [*(len(part.y) for part in self._parts), *map(len, self._strokes)]
-        self._orders = [self._order(count, rows) for count, rows in zip(counts, self._rows, strict=True)]
+        if isinstance(self._scanned, Shards):
+            stream = Stream(self._scanned, np.random.default_rng(self._rng.integers(1 << 32)), self._rows[0])
+            self._take: Callable[[int], Part] = lambda _: Part(*stream.take())
+        else:
+            part, order = self._scanned, self._order(len(self._scanned), self._rows[0])
+            self._take = lambda step: Part(part.x[order[step]], part.y[order[step]])
+        counts = [*map(len, self._pictures), *map(len, self._strokes)]
+        self._orders = [self._order(count, rows) for count, rows in zip(counts, self._rows[1:], strict=True)]
 
     def _order(self, count: int, rows: int) -> np.ndarray:
         """Give the rows of each step, (steps, rows): a permutation of all, begun again where it does not suffice.

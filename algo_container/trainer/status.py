@@ -41,9 +41,9 @@ def told(shared_dir: Path, name: str) -> dict[str, Any]:
 
 
 class JobStatus:
-    """The status of one job, renewed as it goes on."""
+    """The status of one job, renewed as it goes on. Without a folder nobody is told: one of several workers tells."""
 
-    def __init__(self, shared_dir: Path, job: str) -> None:
+    def __init__(self, shared_dir: Path | None, job: str) -> None:
         self._shared_dir = shared_dir
         self._told_at = 0.0
         self._facts: dict[str, Any] = {
@@ -116,4 +116,5 @@ class JobStatus:
 
     def _tell(self) -> None:
         self._told_at = time.monotonic()
-        tell(self._shared_dir, "status.json", {**self._facts, "updated_at": utc_now()})
+        if self._shared_dir is not None:
+            tell(self._shared_dir, "status.json", {**self._facts, "updated_at": utc_now()})

@@ -69,14 +69,9 @@ def fit(lesson: Lesson, sources: Sources, validation: Part | None, recipe: Recip
     Not those of a frozen network, which have not changed, nor those of a training that was stopped, which nobody needs.
     """
     steps = Steps(sources, recipe.batch_size, recipe.seed, recipe.steps)
-    total = recipe.epochs * len(steps)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, total, warmup_target=recipe.peak_learning_rate, warmup_steps=max(1, int(WARM_UP_SHARE * total))
-    )
-    averaged_steps = max(1.0, min(recipe.averaged_steps, recipe.averaged_share * total))
     # XLA is what Keras would choose by itself; on a CPU it makes the convolutions ten times slower.
     lesson.compile(
-        optimizer=keras.optimizers.Adam(rate, use_ema=True, ema_momentum=1 - 1 / averaged_steps),
+        optimizer=make_optimizer(recipe, recipe.epochs * len(steps)),
         jit_compile=False,
         steps_per_execution=STEPS_AT_ONCE,
     )
@@ -87,18 +82,27 @@ def fit(lesson: Lesson, sources: Sources, validation: Part | None, recipe: Recip
         history = lesson.fit(
             steps,
             epochs=recipe.epochs,
-            validation_data=None if validation is None else (validation.x, validation.y),
+            validation_data=None if validation is None else (validation.normalised, validation.y),
             validation_batch_size=BLOCK_ROWS,
             callbacks=[progress, stop],
             verbose=0,
         )
     lesson.thaw()
     if not stop.requested and not lesson.frozen:
-        reestimate_batch_norm(lesson.network, _as_in_training(steps, recipe.seed))
+        reestimate_batch_norm(lesson.network, as_in_training(steps, recipe.seed))
     return Training(history.history, len(history.epoch), time.monotonic() - started, stop.requested)
 
 
-def _as_in_training(steps: Steps, seed: int) -> np.ndarray:
+def make_optimizer(recipe: Recipe, total: int) -> keras.optimizers.Optimizer:
+    """Make Adam, whose rate rises and falls over `total` steps, and which averages the weights as it goes."""
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, total, warmup_target=recipe.peak_learning_rate, warmup_steps=max(1, int(WARM_UP_SHARE * total))
+    )
+    averaged_steps = max(1.0, min(recipe.averaged_steps, recipe.averaged_share * total))
+    return keras.optimizers.Adam(rate, use_ema=True, ema_momentum=1 - 1 / averaged_steps)
+
+
+def as_in_training(steps: Steps, seed: int) -> np.ndarray:
     """Make the pictures of some more steps, for the statistics."""
     pictures: list[np.ndarray] = []
     while sum(map(len, pictures)) < STATISTICS_ROWS:
