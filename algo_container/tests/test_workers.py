@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,29 +22,23 @@ from trainer.errors import AccuracyTooLowError, ClusterError
 PROGRAM = Path(__file__).parents[1] / "cnn_mnist.py"
 WORKERS = 2
 # Of a whole training, on a machine that has other work.
-PATIENCE_S = 240
+PATIENCE_S = 500
 
 
 class Worker:
     """One process of a cluster, and all that it has said."""
 
-    def __init__(self, addresses: list[str], index: int, arguments: list[str]) -> None:
+    def __init__(self, addresses: list[str], index: int, arguments: list[str], log: Path) -> None:
         config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         environment = {**os.environ, "TF_CONFIG": json.dumps(config), "PYTHONUNBUFFERED": "1"}
-        self.process = subprocess.Popen(
-            [sys.executable, str(PROGRAM), *arguments],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.said = ""
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        self._log = log
+        with log.open("w") as file:
+            command = [sys.executable, str(PROGRAM), *arguments]
+            self.process = subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT)
 
-    def _listen(self) -> None:
-        for line in self.process.stdout:
-            self.said += line
+    @property
+    def said(self) -> str:
+        return self._log.read_text()
 
     def waits_for(self, pattern: str) -> None:
         """Wait until it says something."""
@@ -56,9 +49,7 @@ class Worker:
 
     def ends(self) -> int:
         """Wait for its end; return its exit status."""
-        status = self.process.wait(PATIENCE_S)
-        self._listener.join(5)
-        return status
+        return self.process.wait(PATIENCE_S)
 
     def kill(self) -> None:
         self.process.kill()
@@ -76,9 +67,10 @@ def free_addresses(count: int) -> list[str]:
 @contextlib.contextmanager
 def started(data: Path, out: Path, *options: str) -> Iterator[tuple[list[Worker], list[str], list[str]]]:
     """Start all workers; hand them over with their addresses and arguments."""
+    out.mkdir(exist_ok=True)
     addresses = free_addresses(WORKERS)
     arguments = ["--data", str(data), "--out", str(out), *options]
-    workers = [Worker(addresses, index, arguments) for index in range(WORKERS)]
+    workers = [Worker(addresses, index, arguments, out / f"{index}.log") for index in range(WORKERS)]
     try:
         yield workers, addresses, arguments
     finally:
@@ -92,16 +84,16 @@ def weights_of(worker: Worker) -> str:
 
 def test_two_workers_keep_the_same_weights_and_the_chief_publishes_what_reads_most(small_data, tmp_path):
     out = tmp_path / "out"
-    options = ("--epochs", "4", "--batch-size", "64", "--min-accuracy", "0.9")
+    options = ("--epochs", "3", "--batch-size", "64", "--min-accuracy", "0.8")
     with started(small_data, out, *options) as (workers, _, _):
         assert [worker.ends() for worker in workers] == [0, 0], [worker.said for worker in workers]
     assert weights_of(workers[0]) == weights_of(workers[1])
     manifest = json.loads((out / "manifest.json").read_text())
-    assert manifest["training"]["rows"] == 3600 and manifest["metrics"]["accuracy"] >= 0.9
+    assert manifest["training"]["rows"] == 3600 and manifest["metrics"]["accuracy"] >= 0.8
     assert "published version" in workers[0].said and "published version" not in workers[1].said
     assert len(list((out / "versions").iterdir())) == 1 and not (out / "training" / "checkpoint.npz").exists()
     history = json.loads((out / "versions" / manifest["version"] / "history.json").read_text())
-    assert {len(values) for values in history.values()} == {4} and set(history) == {
+    assert {len(values) for values in history.values()} == {3} and set(history) == {
         "loss",
         "accuracy",
         "val_loss",
@@ -109,21 +101,21 @@ def test_two_workers_keep_the_same_weights_and_the_chief_publishes_what_reads_mo
     }
 
 
-@pytest.mark.parametrize("lost", [0, 1])
-def test_a_killed_worker_that_comes_back_goes_on_from_the_checkpoint(easy_data, tmp_path, lost):
-    options = ("--epochs", "40", "--batch-size", "20", "--min-accuracy", "0.3")
+def test_a_killed_worker_that_comes_back_goes_on_from_the_checkpoint(easy_data, tmp_path):
+    """First it is the other worker, then the chief."""
+    options = ("--epochs", "14", "--batch-size", "20", "--min-accuracy", "0.3")
     with started(easy_data, tmp_path, *options) as (workers, addresses, arguments):
-        workers[lost].waits_for(r"Epoch  3/40")
-        workers[lost].kill()
-        workers[1 - lost].waits_for("another worker cannot be reached")
-        workers[lost] = Worker(addresses, lost, arguments)
+        for lost, epoch in ((1, 3), (0, 6)):
+            workers[lost].waits_for(rf"Epoch  {epoch}/14")
+            workers[lost].kill()
+            workers[1 - lost].waits_for(rf"Epoch  {epoch}/14(.|\n)*another worker cannot be reached")
+            workers[lost] = Worker(addresses, lost, arguments, tmp_path / f"{lost} again.log")
+            workers[lost].waits_for(r"going on from step (\d+)")
         assert [worker.ends() for worker in workers] == [0, 0], [worker.said for worker in workers]
-    (went_on,) = {int(step) for worker in workers for step in re.findall(r"going on from step (\d+)", worker.said)}
-    assert went_on > 0
     assert weights_of(workers[0]) == weights_of(workers[1])
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     history = json.loads((tmp_path / "versions" / manifest["version"] / "history.json").read_text())
-    assert {len(values) for values in history.values()} == {40}
+    assert {len(values) for values in history.values()} == {14}
 
 
 def test_a_model_that_is_too_bad_ends_every_worker_with_a_failure(easy_data, tmp_path):
@@ -135,7 +127,7 @@ def test_a_model_that_is_too_bad_ends_every_worker_with_a_failure(easy_data, tmp
 
 
 def test_a_worker_that_waits_for_others_can_be_stopped(easy_data, tmp_path):
-    worker = Worker(free_addresses(2), 1, ["--data", str(easy_data), "--out", str(tmp_path)])
+    worker = Worker(free_addresses(2), 1, ["--data", str(easy_data), "--out", str(tmp_path)], tmp_path / "log")
     worker.waits_for("360 digits to learn from")
     time.sleep(8)
     worker.process.send_signal(signal.SIGTERM)

@@ -30,7 +30,7 @@ class Shard:
 class Shards:
     """All files, each read once and found right.
 
-    held_every: every so-manieth row of a shard is held out for validation, 0 for none, until `held_most` are; held:
+    held_every: of so many rows of a shard one is held out for validation, 0 for none, until `held_most` are; held:
     those, to be looked at.
     """
 
@@ -73,7 +73,7 @@ class Shards:
         return Digits(cells[:, 0].copy(), cells[:, 1:].reshape(-1, SIDE, SIDE), self.source)
 
     def _held_of(self, rows: int) -> int:
-        return min(rows // self.held_every, self.held_most) if self.held_every else 0
+        return int((held_rows(self.held_every, self.held_most) < rows).sum())
 
 
 def find_shards(data_dir: Path) -> list[Path]:
@@ -129,13 +129,21 @@ def read_blocks(path: Path) -> Iterator[np.ndarray]:
         ) from error
 
 
+def held_rows(every: int, most: int) -> np.ndarray:
+    """Give which rows of a file are held out, counted from 0: one of each `every`, chosen at random, always the same.
+
+    Not simply every n-th: labels may come round in such a rhythm.
+    """
+    if not every:
+        return np.zeros(0, dtype=int)
+    return every * np.arange(most) + np.random.default_rng(0).integers(0, every, most)
+
+
 def _parted(path: Path, held_every: int, held_most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield a file's blocks, and of each row whether it is held out."""
-    row = 0
+    places, start = held_rows(held_every, held_most), 0
     for block in read_blocks(path):
-        numbers = np.arange(row + 1, row + 1 + len(block))
         is_held = np.zeros(len(block), dtype=bool)
-        if held_every:
-            is_held = (numbers % held_every == 0) & (numbers <= held_every * held_most)
-        row += len(block)
+        is_held[places[(places >= start) & (places < start + len(block))] - start] = True
+        start += len(block)
         yield block, is_held

@@ -94,5 +94,4 @@ def found_again() -> Iterator[None]:
     try:
         yield
     except LOST as error:
-        reason = str(error.message).partition("\n")[0][:200]
-        raise PeerLostError(f"another worker cannot be reached ({reason})") from error
+        raise PeerLostError(f"another worker cannot be reached ({type(error).__name__})") from error

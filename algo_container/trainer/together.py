@@ -26,6 +26,8 @@ from trainer.team import Team, found_again
 from trainer.training import STEPS_AT_ONCE, Recipe, Training, as_in_training, make_optimizer, stop_after_epoch
 
 KEPT_EVERY_S = 60.0
+# More rows than a worker's share of a step may have, whose fixed cost would count many times.
+STATISTICS_BATCH = 256
 
 
 def steps_an_epoch(cluster: Cluster, sources: Sources, rows: int, batch_size: int) -> int:
@@ -68,7 +70,8 @@ def fit_together(
     lesson.optimizer.finalize_variable_values(lesson.trainable_variables)
     progress.say(f"weights after {fitting.done} steps: {digest(lesson)}")
     if team.cluster.is_chief and not interrupted:
-        reestimate_batch_norm(lesson.network, as_in_training(fitting.steps_of(recipe.epochs), recipe.seed))
+        steps = Steps(sources, STATISTICS_BATCH, [recipe.seed, recipe.epochs])
+        reestimate_batch_norm(lesson.network, as_in_training(steps, recipe.seed))
     return Training(state.history, fitting.done // fitting.per_epoch, time.monotonic() - started, interrupted)
 
 
