@@ -79,7 +79,10 @@ class Team:
 
 @contextlib.contextmanager
 def stopped_at_once() -> Iterator[None]:
-    """Let a Ctrl-C or a stop end the process while it waits for others: Python would hear it only after that."""
+    """Let a Ctrl-C end the process while it waits for others: Python would hear it only after that.
+
+    A SIGTERM TensorFlow keeps to itself while it waits for the cluster; who waits has nothing to lose by being killed.
+    """
     before = {number: signal.signal(number, signal.SIG_DFL) for number in INTERRUPTIONS}
     try:
         yield
