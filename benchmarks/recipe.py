@@ -11,6 +11,7 @@ import argparse
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from folds import read_samples, unseen_writers
@@ -73,8 +74,6 @@ def train(variant: str, data: Path, strokes_file: Path) -> dict[str, float]:
         for name in ("ROTATION", "SHEAR", "SHIFT_PX", "ELASTIC_PX", "THINNER", "THICKER"):
             setattr(augmentation, name, 0.0)
         augmentation.STRETCH = augmentation.SIZE = augmentation.CONTRAST = 1.0
-    if not averaged:
-        training.AVERAGED_STEPS = 1
     paths = find_csvs(data)
     strokes, drawings, _ = read_strokes(strokes_file)
     unseen = np.isin(strokes.writers, unseen_writers(read_samples(strokes_file), FOLD))
@@ -91,6 +90,8 @@ def train(variant: str, data: Path, strokes_file: Path) -> dict[str, float]:
     training.make_reproducible(SEED)
     network = build_cnn()
     how = training.Recipe(EPOCHS, BATCH_SIZE, SEED)
+    if not averaged:
+        how = replace(how, averaged_steps=1)
     done = training.fit(Lesson(network, SEED), sources, None, how, Progress(sys.stderr, EPOCHS))
     answers = network.predict(held_out.normalised, batch_size=1_000, verbose=0).argmax(axis=1)
     return {
