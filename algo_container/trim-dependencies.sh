@@ -6,6 +6,7 @@ cd "$1"/lib/python3*/site-packages
 
 rm -rf tensorflow/include clang setuptools wheel # for those who compile extensions of TensorFlow
 rm -rf onnx/backend/test # for those who write runtimes
+rm -rf pyarrow/*flight* pyarrow/_s3fs* pyarrow/libarrow_s3* pyarrow/include # shards are files
 rm -rf grpc sqlalchemy/testing # for debugging from another machine; for those who write drivers of databases
 # Of the services of AWS: object storage, and who one is.
 find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts ! -name 'sso*' -exec rm -rf {} +
