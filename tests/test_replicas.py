@@ -99,7 +99,7 @@ def test_what_one_server_is_asked_all_know_and_the_trainer_does(servers, postgre
         for server in servers:
             assert server.get("/training/status")["watcher"]["watching"]
         postgresql.stop()
-        servers[0].wait_until(lambda: "cannot be read" in (watched() or {}).get("error", ""))
+        servers[0].wait_until(lambda: "cannot be read" in ((watched() or {}).get("error") or ""))
         postgresql.start()
         servers[0].wait_until(lambda: watched()["error"] is None)
     finally:
