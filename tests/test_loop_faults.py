@@ -27,6 +27,7 @@ import keras, numpy as np, tensorflow as tf
 import cnn_mnist
 from trainer import retraining, watching
 from trainer.network import build_cnn
+from trainer.dataset import read_digits
 from trainer.publishing import publish
 from trainer.versions import in_service, manifests, roll_back
 
@@ -40,7 +41,7 @@ def publish_new(seed):
     keras.utils.set_random_seed(seed)
     model, is_digit = build_cnn(), keras.layers.Dense(1)
     is_digit.build((None, 256))
-    test = cnn_mnist.read_digits(Path(data) / "test.csv")
+    test = read_digits(Path(data) / "test.csv")
     facts = {
         "metrics": {"dataset": "test.csv", "n": 10, "correct": 1, "accuracy": 0.1, "accuracy_ci95": [0.0, 0.4]},
         "training": {"rows": 9, "epochs": 1, "batch_size": 1, "seed": seed, "validation_share": 0.0, "duration_s": 0.0},

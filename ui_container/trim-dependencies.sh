@@ -10,6 +10,8 @@ for format in gguf jax onnx paddle pytorch tensorflow tensorflow_lite; do
   rm -rf openvino/libs/libopenvino_${format}_frontend.* openvino/frontend/$format
 done
 rm -rf openvino/include openvino/cmake
+# For those who write drivers of databases; for those who colour source code; of SciPy what no other part needs.
+rm -rf sqlalchemy/testing alembic/testing pygments scipy/io scipy/cluster scipy/fftpack scipy/datasets
 # The page speaks French and English.
 find babel/locale-data -name '*.dat' ! -name 'en*' ! -name 'fr*' ! -name root.dat -delete
 # Of the services of AWS: object storage, and who one is.
