@@ -1,15 +1,13 @@
-"""The page's own tests again, against the containers of both compose files."""
+"""The page's own tests again, against the published images; the other Compose file differs in nothing else."""
 
 import pytest
 from stacks import Stack
 from test_page import *  # noqa: F403 # every test of the page, with the server below
 
 
-@pytest.fixture(scope="module", params=["docker-compose.yml", "bonus/docker-compose.yml"])
-def stack(request, stacks_of_module) -> Stack:
-    if request.param.startswith("bonus"):
-        return request.getfixturevalue("bonus").start()
-    return stacks_of_module(request.param).start()
+@pytest.fixture(scope="module")
+def stack(bonus) -> Stack:
+    return bonus.start()
 
 
 @pytest.fixture
