@@ -84,7 +84,9 @@ def of_fold(samples: list[dict], fold: int) -> list[dict]:
 def serve(shared_dir: Path):  # noqa: ANN201 # Flask's test client
     """Serve the model that is published in a folder; return a client."""
     app = create_app(
-        Settings.from_environment({"SHARED_DIR": str(shared_dir), "CACHE_DIR": str(ROOT / ".cache/models")})
+        Settings.from_environment(
+            {"SHARED_DIR": str(shared_dir), "CACHE_DIR": str(ROOT / ".cache/models"), "RATE_LIMIT": "none"}
+        )
     )
     app.extensions["model"].refresh()
     return app.test_client()
