@@ -107,8 +107,13 @@ class Server(Served):
     process: subprocess.Popen | None = None
 
     def start(self) -> "Server":
+        """Start it and wait until it is ready; one that does not become so is not left behind."""
         self.launch()
-        self.wait_until(lambda: self.get("/readyz"))
+        try:
+            self.wait_until(lambda: self.get("/readyz"))
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def launch(self) -> None:

@@ -4,10 +4,11 @@ import json
 import os
 import shutil
 import subprocess
+import time
 import urllib.error
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from conftest import ALGO_PYTHON
@@ -17,6 +18,7 @@ from served import ROOT, Server, free_port
 
 SERVERS = 2
 DATABASE = "digits"
+FRESH_S = 1.0  # as long a worker believes what it found of the database
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,16 @@ def servers(tmp_path_factory, cache_dir, postgresql) -> Iterator[list[Server]]:
 
 def stored(postgresql: Postgresql) -> list[str]:
     return postgresql.ask("SELECT id FROM feedback ORDER BY number", DATABASE)
+
+
+@contextmanager
+def ended(postgresql: Postgresql, end: Callable[[Postgresql], None]) -> Iterator[None]:
+    """End the database for a while; it is there again for the next test, whatever this one finds."""
+    end(postgresql)
+    try:
+        yield
+    finally:
+        postgresql.start()
 
 
 def refusal(server: Server, path: str, body: dict | None = None) -> tuple[int, str, str]:
@@ -98,9 +110,8 @@ def test_what_one_server_is_asked_all_know_and_the_trainer_does(servers, postgre
         servers[0].wait_until(lambda: "train.csv" in log.read_text())
         for server in servers:
             assert server.get("/training/status")["watcher"]["watching"]
-        postgresql.stop()
-        servers[0].wait_until(lambda: "cannot be read" in ((watched() or {}).get("error") or ""))
-        postgresql.start()
+        with ended(postgresql, Postgresql.stop):
+            servers[0].wait_until(lambda: "cannot be read" in ((watched() or {}).get("error") or ""))
         servers[0].wait_until(lambda: watched()["error"] is None)
     finally:
         trainer.terminate()
@@ -113,15 +124,18 @@ def test_a_database_that_ends_under_load_loses_nothing_acknowledged_and_is_used_
         givers = [stack.enter_context(Givers(server).at_work()) for server in servers]
         for giver in givers:
             giver.wait_for_more()
-        end(postgresql)
-        for server, giver in zip(servers, givers, strict=True):
-            server.wait_until(lambda giver=giver: giver.refused)  # what is left of a killed one answers for a moment
-            server.wait_until(lambda server=server: server.refusal("/readyz"))
-            assert refusal(server, "/feedback", SEVEN) == (503, "store_unavailable", "10")
-            assert refusal(server, "/readyz") == (503, "store_unavailable", "10")
-            assert server.post("/predict", {"strokes": SEVEN["strokes"]})["digit"] == 7
-            assert server.get("/livez")["status"] == "live"
-        postgresql.start()
+        with ended(postgresql, end):
+            for server, giver in zip(servers, givers, strict=True):
+                server.wait_until(
+                    lambda giver=giver: giver.refused
+                )  # what is left of a killed one answers for a moment
+                assert refusal(server, "/feedback", SEVEN) == (503, "store_unavailable", "10")
+                assert server.post("/predict", {"strokes": SEVEN["strokes"]})["digit"] == 7
+                assert server.get("/livez")["status"] == "live"
+                # Each worker looks once a second, and any of them may answer.
+                server.wait_until(lambda server=server: server.refusal("/readyz"))
+                time.sleep(FRESH_S)
+                assert refusal(server, "/readyz") == (503, "store_unavailable", "10")
         for giver in givers:
             giver.wait_for_more()
     for server in servers:
@@ -136,8 +150,8 @@ def test_a_restart_that_nobody_noticed_costs_no_request(servers, postgresql):
         return [server.post("/feedback", SEVEN)["id"] for server in servers for _ in range(8)]
 
     before = give()  # every worker is connected
-    postgresql.stop()
-    postgresql.start()
+    with ended(postgresql, Postgresql.stop):
+        pass
     assert set(before + give()) <= set(stored(postgresql))
 
 
