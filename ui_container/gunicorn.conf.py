@@ -25,6 +25,7 @@ bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '500
 wsgi_app = "digit_ui.wsgi:app"
 worker_class = runpy.run_path(str(PACKAGE / "worker.py"))["LingeringWorker"]
 worker_class.limits = limits
+worker_class.loads = loads = runpy.run_path(str(PACKAGE / "loads.py"))["Loads"]()
 workers = capacity.workers
 threads = capacity.threads + capacity.max_waiting
 # Each is an open file, and some files are for other things.
@@ -76,6 +77,7 @@ def post_fork(server, worker) -> None:  # noqa: ANN001, ARG001 # gunicorn's own
 def child_exit(server, worker) -> None:  # noqa: ANN001, ARG001 # gunicorn's own
     """Free the place of a worker that has ended, however it did."""
     board.free(worker.place)
+    loads.leave(worker.place)
     mark_process_dead(worker.place)
 
 

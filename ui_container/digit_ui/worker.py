@@ -6,6 +6,9 @@ takes too long, or who has been silent longest where too many are.
 
 gunicorn also gives a connection back to its main thread after each answer, which gives it to another thread when the
 next request is there: a third of the time that a short request takes. Here a thread waits a little for the next one.
+
+And of gunicorn's workers the quickest takes a new connection, which may be the same one for all clients. Here a worker
+leaves it for a moment to those that have fewer.
 gunicorn.conf.py runs this as a file, so it imports nothing of ours.
 """
 
@@ -25,6 +28,8 @@ Connection = runpy.run_path(str(Path(__file__).with_name("connection.py")))["Con
 
 LINGER_MS = 100
 SWEEP_EVERY_S = 0.5
+# A worker that is not asleep for longer has taken a connection by then.
+LEAVE_TO_OTHERS_S = 0.002
 # A server that is to stop waits so long for a request that is on its way.
 STOPPING_S = 2
 # Of all requests that are being sent or answered: many drawings, or sixteen of the largest bodies by default.
@@ -34,10 +39,13 @@ MAX_HELD_BYTES = 32 * 2**20
 class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes without types
     """Answers the requests of one client in one thread while they come quickly and there are threads enough.
 
-    limits: how much a request may take, a `Limits`; gunicorn.conf.py sets it.
+    limits: how much a request may take, a `Limits`; loads: what all workers hold, a `Loads`; place: this one's there.
+    gunicorn.conf.py sets them.
     """
 
     limits: Any
+    loads: Any
+    place: int
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 # gunicorn's own
         super().__init__(*args, **options)
@@ -46,18 +54,28 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
         self._held_bytes = 0
         self._next_sweep = 0.0
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take new connections or no more, and say so to the other workers."""
+        super().set_accept_enabled(enabled)
+        if enabled:
+            self.loads.tell(self.place, self.nr_conns)
+        else:
+            self.loads.leave(self.place)
+
     def accept(self, listener: Any) -> None:  # noqa: ANN401 # as above
         """Take a new connection, in the place of the one that has waited longest if there are too many."""
         if self.cfg.is_ssl:
             super().accept(listener)
             return
+        if self.loads.is_more_than_another(self.nr_conns):
+            time.sleep(LEAVE_TO_OTHERS_S)
         try:
             sock, address = listener.accept()
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
             return
-        self.nr_conns += 1
+        self._hold(self.nr_conns + 1)
         self._await(Connection(self.cfg, sock, address, listener.getsockname(), self.limits.max_body_bytes))
         if self.nr_conns >= self.worker_connections:
             self._close(next(iter(self._waiting)))
@@ -165,7 +183,12 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
 
     def _drop(self, conn: Any) -> None:  # noqa: ANN401 # as above
         self._held_bytes -= conn.counted
-        self.nr_conns -= 1
+        self._hold(self.nr_conns - 1)
+
+    def _hold(self, connections: int) -> None:
+        self.nr_conns = connections
+        if self._accepting:
+            self.loads.tell(self.place, connections)
 
     def _forget(self, conn: Any) -> None:  # noqa: ANN401 # as above
         del self._waiting[conn]

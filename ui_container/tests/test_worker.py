@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,11 +17,11 @@ LIVE = b"GET /livez HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
 @pytest.fixture
-def server(shared_dir, cache_dir):
-    """A server with the shipped model."""
+def server(shared_dir, cache_dir, request):
+    """A server with the shipped model, of one worker or as many as the test says."""
     from conftest import PRETRAINED
 
-    options = {"WEB_CONCURRENCY": "1", "RATE_LIMIT": "none"}
+    options = {"WEB_CONCURRENCY": str(getattr(request, "param", 1)), "RATE_LIMIT": "none", "LOG_FORMAT": "json"}
     server = Server(shared_dir, PRETRAINED_DIR=str(PRETRAINED), CACHE_DIR=str(cache_dir), **options)
     try:
         while server.ask("/readyz") != 200:
@@ -63,6 +64,18 @@ def test_more_clients_than_threads_are_all_answered(server):
 
     with ThreadPoolExecutor(100) as pool:
         assert [status for statuses in pool.map(ask, range(300)) for status in statuses] == [200] * 900
+
+
+@pytest.mark.parametrize("server", [2], indirect=True)
+def test_clients_are_shared_out_to_the_workers(server):
+    connections = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=30) for _ in range(24)]
+    assert [post(connection)[0] for connection in connections] == [200] * len(connections)
+    for connection in connections:
+        connection.close()
+    lines = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
+    answered = Counter(line["process"] for line in lines if line.get("route") == "/predict")
+    # One of them may be asleep for a moment, while the other takes what it leaves for it.
+    assert len(answered) == 2 and min(answered.values()) >= 8
 
 
 def test_silent_and_slow_clients_keep_nobody_from_an_answer(server):
