@@ -25,13 +25,12 @@ say predict "$(answer --json "$seven" $page/predict)"
 say feedback "$(answer --json "$seven" $page/feedback)"
 say "page process" "$(page_process)"
 vagrant_step "second up" up
-vagrant_step provision provision
-say "page process after provision" "$(page_process)"
+say "page process after a second up" "$(page_process)"
 say owner "$(inside 'stat -c %U:%G /vagrant/shared/feedback/feedback.db')"
 vagrant_step reload reload
 say "predict after reload" "$(answer --json "$seven" $page/predict)"
 say "rows of feedback after reload" "$(answer $page/feedback.csv | wc -l)"
-PORT=5999 vagrant_step "provision on a port that nothing forwards" provision
+PORT=5999 ANSWER_TIMEOUT_S=5 vagrant_step "provision on a port that nothing forwards" provision
 say "its reason outside" "$(grep 'does not answer' "$output")"
 inside 'sudo mv /vagrant/shared/pretrained /vagrant/shared/away; sudo docker restart $(sudo docker ps -q --filter name=ui_container)'
 inside 'sudo ANSWER_TIMEOUT_S=5 bash /vagrant/vagrant/provision.sh /vagrant 2>&1; echo "status=$?"' >"$output"
