@@ -111,9 +111,9 @@ translations: .venv/ui/.ready ## Compile the English words after a change of mes
 bench: bench-serving bench-page bench-steps bench-training bench-reading bench-store ## Measure all that is fast or small, an hour, and write it into benchmarks/README.md (DATA=folder STROKES=file.jsonl.gz)
 	$(MAKE) report
 
-bench-quick: .venv/algo/.ready .venv/ui/.ready ## Fail if a ratio is below half of what is aimed at (DATA=folder, two minutes)
+bench-quick: .venv/algo/.ready .venv/ui/.ready .venv/baselines/.ready ## Fail if a ratio is below half of what is aimed at (DATA=folder, three minutes; needs `wrk`)
 	.venv/algo/bin/python benchmarks/quick.py "$${DATA:-shared}" training reading
-	.venv/ui/bin/python benchmarks/quick.py "$${DATA:-shared}" store
+	.venv/ui/bin/python benchmarks/quick.py "$${DATA:-shared}" store serving
 
 bench-serving: .venv/ui/.ready .venv/baselines/.ready ## Measure the server under load against a tutorial's, its start and memory (needs `wrk`)
 	.venv/ui/bin/python benchmarks/serving.py

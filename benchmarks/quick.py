@@ -91,7 +91,26 @@ def store(_data: Path) -> Iterator[Check]:
         yield Check("an export's memory, times as small", figures.loaded.peak_mb / export.peak_mb, 1.9)
 
 
-PARTS: dict[str, Callable[[Path], Iterator[Check]]] = {"training": training, "reading": reading, "store": store}
+def serving(_data: Path) -> Iterator[Check]:
+    """Compare what 8 clients get of the server and of a tutorial's."""
+    from servers import TUTORIAL
+    from serving import OURS, compare
+
+    with tempfile.TemporaryDirectory() as folder:
+        compared = compare(Path(folder), rounds=3, seconds=2, tutorials=[TUTORIAL])
+    ours, tutorial = (Spread([one.load.per_second for one in compared[server]]).median for server in (OURS, TUTORIAL))
+    loads = [one.load for one in compared[OURS]]
+    yield Check("answers a second to 8 clients, times a tutorial's", ours / tutorial, 30)
+    answered = sum(load.statuses.get(200, 0) for load in loads) / sum(load.answers + load.unanswered for load in loads)
+    yield Check("share of the requests that were answered 200", answered, 1)
+
+
+PARTS: dict[str, Callable[[Path], Iterator[Check]]] = {
+    "training": training,
+    "reading": reading,
+    "store": store,
+    "serving": serving,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -133,13 +134,18 @@ def main() -> None:
         print(f"\n{table.title}", *(" | ".join(row) for row in (table.columns, *table.rows)), sep="\n")
 
 
-def compare(work: Path, rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, list[Round]]:
-    """Put our server and the tutorial's two under the load of 8 clients, in turns."""
+def compare(
+    work: Path,
+    rounds: int = ROUNDS,
+    seconds: float = SECONDS,
+    tutorials: Sequence[str] = (TUTORIAL, TUTORIAL_GUNICORN),
+) -> dict[str, list[Round]]:
+    """Put our server and the tutorials' under the load of 8 clients, in turns."""
     pictures = bodies()["PNG"]
-    answers: dict[str, list[Round]] = {OURS: [], TUTORIAL: [], TUTORIAL_GUNICORN: []}
+    answers: dict[str, list[Round]] = {way: [] for way in (OURS, *tutorials)}
     with contextlib.ExitStack() as stack:
         servers = {OURS: stack.enter_context(ours(work))}
-        servers |= {way: stack.enter_context(tutorial(way)) for way in (TUTORIAL, TUTORIAL_GUNICORN)}
+        servers |= {way: stack.enter_context(tutorial(way)) for way in tutorials}
         for turn in range(-1, rounds):  # the first one warms up
             for server, (url, pid) in servers.items():
                 time.sleep(SETTLE_S)
