@@ -346,6 +346,16 @@ def test_news_never_waits_long_for_a_store_that_is_away(s3, copy, monkeypatch):
     s3.thaw()
 
 
+def test_a_store_that_hangs_when_it_is_sent_a_file_is_away(s3, monkeypatch):
+    monkeypatch.setattr(object_store, "READ_TIMEOUT_S", 0.5)
+    store = ObjectStore(s3.url)
+    s3.freeze()
+    for send in (lambda: store.write("model.h5", b"weights"), lambda: store.replace("manifest.json", b"{}", None)):
+        with pytest.raises(ObjectStoreError, match="does not answer"):
+            send()
+    s3.thaw()
+
+
 def test_a_folder_is_no_copy_and_nothing_is_asked(tmp_path):
     with only_publisher(tmp_path), news_brought(tmp_path):
         put_version(tmp_path, 1)

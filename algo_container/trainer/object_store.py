@@ -16,6 +16,8 @@ from trainer.errors import ConflictError, ObjectStoreError
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3, 15
 # So many tries of a request before the store counts as away.
 TRIES = 2
+# Of a file that is sent. A store that hangs before it has said that it takes the file escapes the client's own limits.
+LEAST_BYTES_PER_S = 50_000
 CONFLICTS = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 
 # The tag of each file by its name: another one whenever its content is.
@@ -72,8 +74,7 @@ class ObjectStore:
 
     def write(self, name: str, content: bytes) -> None:
         """Put a file in the place of another one or of none."""
-        with self._reached():
-            self._files.pipe_file(f"{self._root}/{name}", content)
+        self._send(name, content)
 
     def replace(self, name: str, content: bytes, tag: str | None) -> None:
         """Put a file in the place of the one with this tag; None: of none.
@@ -81,13 +82,18 @@ class ObjectStore:
         Raises ConflictError if somebody else has written meanwhile: the store itself compares.
         """
         condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
-        with self._reached():
-            self._files.pipe_file(f"{self._root}/{name}", content, **condition)
+        self._send(name, content, **condition)
 
     def delete(self, name: str) -> None:
         """Delete a file, if it is there."""
         with self._reached():
             self._files.rm_file(f"{self._root}/{name}")
+
+    def _send(self, name: str, content: bytes, **condition: str) -> None:
+        limit_s = TRIES * READ_TIMEOUT_S + len(content) / LEAST_BYTES_PER_S
+        with self._reached():
+            path, files = f"{self._root}/{name}", self._files
+            fsspec.asyn.sync(files.loop, files._pipe_file, path, content, timeout=limit_s, **condition)
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
