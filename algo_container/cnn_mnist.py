@@ -20,7 +20,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from trainer.attempts import note
-from trainer.checkpoint import Checkpoint, spent
+from trainer.checkpoint import Checkpoint, path_in, spent
 from trainer.cluster import Cluster, read_cluster
 from trainer.cores import divide_cores
 from trainer.errors import AccuracyTooLowError, ClusterError, DownloadError, PeerLostError, TrainerError
@@ -157,31 +157,36 @@ def train(settings: Settings, status: JobStatus, cluster: Cluster | None = None)
 
     status.enters("learning")
     if cluster is None or cluster.is_chief:
-        check_writable(settings.shared_dir)
+        goes_on = cluster is not None and path_in(settings.shared_dir).exists()
+        check_writable(settings.shared_dir, store_may_be_away=goes_on)
     progress = Progress(sys.stdout, settings.epochs, status)
     progress.say(f"{material.rows} digits to learn from, {len(material.test)} to be examined on")
     if material.strokes is not None:
         writers = len(set(material.strokes.writers))
         progress.say(f"and {len(material.strokes)} drawings by {writers} writers to learn from")
-    lesson, training, team = learn(settings, recipe, material, cluster, progress)
+    lesson, training, together = learn(settings, recipe, material, cluster, progress)
     if training.interrupted:
         status.ends("stopped")
         progress.say(f"stopped after epoch {training.epochs_done} of {settings.epochs}; nothing is published")
         return INTERRUPTED
-    if team is None:
+    if together is None:
         examine_and_publish(settings, recipe, material, (lesson, training), progress, status)
         return 0
+    team, checkpoint = together
     if not team.cluster.is_chief:
         return team.hear()
-    with team.telling(), spent(settings.shared_dir):
+    with team.telling(), spent(checkpoint):
         examine_and_publish(settings, recipe, material, (lesson, training), progress, status)
     return 0
 
 
 def learn(
     settings: Settings, recipe: Mapping[str, object], material: Material, cluster: Cluster | None, progress: "Progress"
-) -> "tuple[Lesson, Training, Team | None]":
-    """Build the network and fit it, alone or with other workers, who are given back. Raises TrainerError."""
+) -> "tuple[Lesson, Training, tuple[Team, Checkpoint] | None]":
+    """Build the network and fit it, alone or with other workers, who are given back, with what they have kept.
+
+    Raises TrainerError.
+    """
     from trainer.lesson import Lesson
     from trainer.network import build_cnn
     from trainer.sources import QUICK, THOROUGH, gather
@@ -204,8 +209,22 @@ def learn(
         return lesson, fit(lesson, sources, material.validation, how, progress), None
     how = with_changes(how, steps=steps_an_epoch(team.cluster, sources, material.rows, settings.batch_size))
     digests = {part: facts["sha256"] for part, facts in material.data.items()}
-    checkpoint = Checkpoint(settings.shared_dir, {**recipe, "steps": how.steps, "data": digests})
-    return lesson, fit_together(team, lesson, sources, material.validation, how, progress, checkpoint), team
+    checkpoint = keep(settings, {**recipe, "steps": how.steps, "data": digests}, team, progress)
+    with checkpoint.kept():
+        training = fit_together(team, lesson, sources, material.validation, how, progress, checkpoint)
+    return lesson, training, (team, checkpoint)
+
+
+def keep(settings: Settings, plan: Mapping[str, object], team: "Team", progress: "Progress") -> Checkpoint:
+    """Give the place where the chief keeps how far the workers have come: a folder, or an object store and its copy."""
+    if settings.store is None or not team.cluster.is_chief:
+        return Checkpoint(settings.shared_dir, plan)
+    from trainer.checkpoint_copy import CheckpointCopy
+    from trainer.object_store import open_store
+    from trainer.stored_checkpoint import StoredCheckpoint
+
+    stored = StoredCheckpoint(open_store(settings.store), plan)
+    return CheckpointCopy(settings.shared_dir, plan, stored, progress.say)
 
 
 def examine_and_publish(

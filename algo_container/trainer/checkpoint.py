@@ -5,6 +5,7 @@ says of which training they are. One worker writes and reads it; it tells the ot
 """
 
 import contextlib
+import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer.disk import replacing
+from trainer.disk import replace
 from trainer.errors import AccuracyTooLowError
 
 FILE = "checkpoint.npz"
@@ -34,24 +35,49 @@ class Checkpoint:
     """The file for one training. plan: what a training must have in common with that of the file to go on from it."""
 
     def __init__(self, shared_dir: Path, plan: Mapping[str, object]) -> None:
-        self._path = shared_dir / "training" / FILE
-        self._plan = json.loads(json.dumps(plan))  # as it comes out of the file
+        self._path = path_in(shared_dir)
+        self.plan = json.loads(json.dumps(plan))  # as it comes out of the file
 
     def save(self, state: State) -> None:
         """Put a state in the place of the one before. Raises OSError."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        facts = json.dumps({"plan": self._plan, "steps": state.steps, "history": state.history})
-        arrays: dict[str, Any] = {FACTS: np.array(facts)}
-        arrays |= {str(number): value for number, value in enumerate(state.weights)}
-        with replacing(self._path) as file:
-            np.savez(file, **arrays)
+        self.write(self.packed(state))
 
     def load(self, shapes: Sequence[tuple[int, ...]]) -> State | None:
         """Give what is kept of this training; None if nothing is, or it is of another one. shapes: of all weights."""
         try:
-            with self._path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            return self.unpacked(self._path.read_bytes(), shapes)
+        except OSError:
+            return None
+
+    def forget(self) -> None:
+        """Keep nothing any more."""
+        self._path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Save and load in this block, and forget after it."""
+        yield
+
+    def write(self, content: bytes) -> None:
+        """Put a packed state in the place of the one before. Raises OSError."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        replace(self._path, content)
+
+    def packed(self, state: State) -> bytes:
+        """Make of a state what the file holds."""
+        facts = json.dumps({"plan": self.plan, "steps": state.steps, "history": state.history})
+        arrays: dict[str, Any] = {FACTS: np.array(facts)}
+        arrays |= {str(number): value for number, value in enumerate(state.weights)}
+        content = io.BytesIO()
+        np.savez(content, **arrays)
+        return content.getvalue()
+
+    def unpacked(self, content: bytes, shapes: Sequence[tuple[int, ...]]) -> State | None:
+        """Make a state of a file's content, as `load` does."""
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as kept:
                 facts = json.loads(str(kept[FACTS]))
-                if facts["plan"] != self._plan:
+                if facts["plan"] != self.plan:
                     return None
                 weights = [kept[str(number)] for number in range(len(shapes))]
                 steps, history = int(facts["steps"]), dict(facts["history"])
@@ -60,12 +86,17 @@ class Checkpoint:
         return State(steps, history, weights) if [value.shape for value in weights] == list(shapes) else None
 
 
+def path_in(shared_dir: Path) -> Path:
+    """Say where a folder's checkpoint is."""
+    return shared_dir / "training" / FILE
+
+
 @contextlib.contextmanager
-def spent(shared_dir: Path) -> Iterator[None]:
+def spent(checkpoint: Checkpoint) -> Iterator[None]:
     """Forget the checkpoint once what it led to is published in this block, or is not good enough to be."""
     try:
         yield
     except AccuracyTooLowError:
-        (shared_dir / "training" / FILE).unlink(missing_ok=True)
+        checkpoint.forget()
         raise
-    (shared_dir / "training" / FILE).unlink(missing_ok=True)
+    checkpoint.forget()

@@ -61,10 +61,13 @@ def publish(
         raise not_written(shared_dir, error) from error
 
 
-def check_writable(shared_dir: Path) -> None:
-    """Raise PublishError now rather than after the training if nothing can be published in `shared_dir`."""
+def check_writable(shared_dir: Path, store_may_be_away: bool = False) -> None:
+    """Raise PublishError now rather than after the training if nothing can be published in `shared_dir`.
+
+    Where that is the copy of an object store, ObjectStoreError if that is away, unless it may be.
+    """
     try:
-        with only_publisher(shared_dir):
+        with only_publisher(shared_dir, store_may_be_away):
             (shared_dir / "versions").mkdir(exist_ok=True)
             flush(shared_dir / "versions")
     except OSError as error:
