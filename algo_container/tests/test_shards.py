@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import digit_table
+from trainer import parquet, shards
 from trainer.dataset import COLUMNS
 from trainer.errors import ClusterError, DatasetError
 from trainer.shards import Shards, find_shards, read_shards
@@ -40,18 +41,44 @@ def numbers(cells: np.ndarray) -> list[tuple[int, int]]:
 EVERY_ROW = {(shard, row) for shard in range(4) for row in range(ROWS)}
 
 
+def labelled_right(pixels: np.ndarray, labels: np.ndarray) -> bool:
+    """Tell whether each row has the label that its table gave it."""
+    return [row % 10 for _, row in numbers(pixels)] == labels.tolist()
+
+
 def read(folder, share=0.0) -> Shards:
     return read_shards(find_shards(folder), share)
 
 
-def test_every_row_of_every_form_of_file_is_learned_from_or_held_out(folder):
+@pytest.mark.parametrize("block_rows", [4_000, 50])
+def test_every_row_of_every_form_of_file_is_learned_from_or_held_out(folder, monkeypatch, block_rows):
+    monkeypatch.setattr(parquet, "BLOCK_ROWS", block_rows)
     shards = read(folder, 0.1)
-    learned = numbers(np.concatenate(list(shards.blocks(range(4)))))
+    blocks = list(shards.blocks(range(4)))
+    assert max(map(len, blocks[-3:])) <= block_rows  # of one file, and of one group of rows in it
+    learned = numbers(np.concatenate(blocks))
     held = numbers(shards.held.x)
     assert len(held) == 48 and len(learned) == len(shards) == 432
     assert len(set(shards.held.y.tolist())) > 5  # though the labels come round every ten rows
+    assert labelled_right(shards.held.x, shards.held.y)
     assert set(learned) | set(held) == EVERY_ROW and len({*learned}) + len({*held}) == 480
     assert read(folder).held is None and len(read(folder)) == 480
+
+
+def test_no_more_is_held_out_than_watching_needs_and_of_every_file(folder, monkeypatch):
+    monkeypatch.setattr(shards, "MOST_HELD", 20)
+    part = read(folder, 0.1)
+    assert len(part) == 460 and [shard for shard, _ in numbers(part.held.x)] == [0] * 5 + [1] * 5 + [2] * 5 + [3] * 5
+
+
+def test_files_are_told_apart_by_all_that_they_hold_and_come_in_the_order_of_their_names(folder):
+    (folder / "train-0.csv").rename(folder / "train-9.csv")
+    files = find_shards(folder)
+    assert [path.name[6] for path in files] == ["1", "2", "3", "9"]
+    before = read(folder).source
+    assert before == read(folder).source and before["file"] == "train-1.csv.gz to train-9.csv, 4 files"
+    files[-1].write_text(files[-1].read_text().replace("\n", "\r\n"))
+    assert read(folder).source["sha256"] != before["sha256"]
 
 
 def test_cells_are_read_as_they_were_written(folder):
@@ -66,7 +93,9 @@ def test_an_epoch_has_every_row_once_in_an_order_of_its_own(folder):
     orders = []
     for seed in (1, 2, 1):
         stream = Stream(read(folder), np.random.default_rng(seed), 40)
-        orders.append([row for _ in range(12) for row in numbers(stream.take()[0])])
+        taken = [stream.take() for _ in range(12)]
+        assert all(labelled_right(*rows) for rows in taken)
+        orders.append([row for pictures, _ in taken for row in numbers(pictures)])
     assert all(sorted(order) == sorted(EVERY_ROW) for order in orders)
     assert orders[0] != orders[1] and orders[0] == orders[2]
     assert orders[0] != sorted(orders[0])
@@ -113,7 +142,11 @@ def test_files_are_shared_among_workers_and_must_suffice(folder):
 def test_a_sample_is_spread_over_all_files(folder):
     sample = read(folder).sample(100)
     assert 90 <= len(sample) <= 100 and sample.source["rows"] == 480
-    assert len({shard for shard, _ in numbers(sample.pixels)}) == 4
+    assert labelled_right(sample.pixels, sample.labels)
+    rows = numbers(sample.pixels)
+    for number in range(4):
+        own = [row for shard, row in rows if shard == number]
+        assert min(own) < 10 and max(own) >= ROWS - 10
 
 
 @pytest.mark.parametrize(
@@ -158,6 +191,8 @@ def test_a_digit_that_no_shard_has_is_missed(tmp_path):
         table[table["label"] != 4].to_csv(tmp_path / f"train-{number}.csv", index=False)
     with pytest.raises(DatasetError, match="no row has the label 4"):
         read(tmp_path)
+    digit_table(ROWS, 0).to_csv(tmp_path / "train-0.csv", index=False)
+    assert len(read(tmp_path).files) == 2
 
 
 def test_a_csv_that_becomes_unusual_half_way_is_read_whole(tmp_path):

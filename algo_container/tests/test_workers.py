@@ -109,21 +109,21 @@ def test_two_workers_keep_the_same_weights_and_the_chief_publishes_what_reads_mo
 
 
 def test_a_killed_chief_that_comes_back_elsewhere_goes_on_from_the_checkpoint_with_the_others(easy_data, s3, tmp_path):
-    options = ("--epochs", "14", "--batch-size", "20", "--min-accuracy", "0.3")
+    options = ("--epochs", "10", "--batch-size", "20", "--min-accuracy", "0.3")
     with started(easy_data, s3.url, tmp_path, *options) as (workers, addresses, arguments):
-        workers[0].waits_for(r"Epoch  3/14")
+        workers[0].waits_for(r"Epoch  3/10")
         kept = json.loads(s3.get("training/checkpoint.json"))["steps"]
         workers[0].kill()
         workers[1].waits_for(r"another worker cannot be reached")
         workers[0] = Worker(addresses, 0, arguments, tmp_path / "again.log")
         assert [worker.ends() for worker in workers] == [0, 0], [worker.said for worker in workers]
     for worker in workers:
-        (went_on_from,) = re.findall(r"going on from step (\d+) of 420", worker.said)
+        (went_on_from,) = re.findall(r"going on from step (\d+) of 300", worker.said)
         assert int(went_on_from) >= kept >= 30
     assert weights_of(workers[0]) == weights_of(workers[1])
     manifest = json.loads(s3.get("manifest.json"))
     history = json.loads(s3.get(f"versions/{manifest['version']}/history.json"))
-    assert {len(values) for values in history.values()} == {14}
+    assert {len(values) for values in history.values()} == {10}
     assert not [name for name in s3.names() if "checkpoint" in name]
 
 
