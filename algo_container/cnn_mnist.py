@@ -69,7 +69,10 @@ def run(settings: Settings) -> int:
     try:
         cluster = read_cluster(os.environ)
         divide_cores(1 if cluster is None else cluster.on_this_host())
-        if settings.store is not None and (cluster is None or cluster.is_chief):
+        if settings.store is not None:
+            if cluster is not None and not cluster.is_chief:  # which may have this machine, too
+                own = f"{settings.shared_dir.name}-{cluster.index}"
+                settings = with_changes(settings, shared_dir=settings.shared_dir.with_name(own))
             begin_copy(settings.shared_dir, settings.store, PROJECT_SHARED_DIR / "pretrained")
         if cluster is not None:
             return work_together(settings, cluster, started)
@@ -116,6 +119,9 @@ def work_together(settings: Settings, cluster: Cluster, started: float) -> int:
             "TF_CONFIG is set, and several workers can only train from scratch; unset it to watch, retrain or roll back"
         )
     print(f"{cluster.name}, {'the chief' if cluster.is_chief else f'the chief is {cluster.addresses[0]}'}", flush=True)
+    if settings.store is not None and settings.unattended:
+        with only_publisher(settings.shared_dir, store_may_be_away=True):
+            pass  # each finds by the same store whether there is anything to do: who does would wait for the others
     try:
         if not cluster.is_chief:
             return train(settings, JobStatus(None, "training"), cluster)

@@ -14,10 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from loop_fixtures import put_version
 from trainer.checkpoint import Checkpoint, State, spent
 from trainer.cluster import Cluster, read_cluster
 from trainer.cores import divide_cores
+from trainer.dataset import read_digits
 from trainer.errors import AccuracyTooLowError, ClusterError
+from trainer.store_mark import begin_copy
+from trainer.versions import only_publisher
 
 PROGRAM = Path(__file__).parents[1] / "cnn_mnist.py"
 WORKERS = 2
@@ -125,6 +129,21 @@ def test_a_killed_chief_that_comes_back_elsewhere_goes_on_from_the_checkpoint_wi
     history = json.loads(s3.get(f"versions/{manifest['version']}/history.json"))
     assert {len(values) for values in history.values()} == {10}
     assert not [name for name in s3.names() if "checkpoint" in name]
+
+
+def test_on_a_machine_that_never_saw_the_store_no_worker_waits_where_there_is_nothing_to_do(
+    easy_data, s3, tmp_path, monkeypatch
+):
+    data = {part: read_digits(easy_data / f"{part}.csv").source for part in ("train", "test")}
+    recipe = {"epochs": 30, "batch_size": 128, "seed": 1, "validation_share": 0.1, "quick": False}
+    begin_copy(tmp_path / "elsewhere", s3.url, tmp_path / "none")
+    with only_publisher(tmp_path / "elsewhere"):
+        version = put_version(tmp_path / "elsewhere", 1, training=recipe, data=data)
+    monkeypatch.setenv("UNATTENDED", "1")
+    with started(easy_data, s3.url, tmp_path) as (workers, _, _):
+        for worker in workers:
+            worker.waits_for("serves|to learn from")
+            assert f"version {version} serves" in worker.said and worker.ends() == 0
 
 
 def test_a_model_that_is_too_bad_ends_every_worker_with_a_failure(easy_data, tmp_path):
