@@ -69,11 +69,9 @@ def run(settings: Settings) -> int:
     try:
         cluster = read_cluster(os.environ)
         divide_cores(1 if cluster is None else cluster.on_this_host())
-        if settings.store is not None:
-            if cluster is not None and not cluster.is_chief:  # which may have this machine, too
-                own = f"{settings.shared_dir.name}-{cluster.index}"
-                settings = with_changes(settings, shared_dir=settings.shared_dir.with_name(own))
-            begin_copy(settings.shared_dir, settings.store, PROJECT_SHARED_DIR / "pretrained")
+        if (store := settings.store) is not None:
+            settings = with_changes(settings, shared_dir=own_copy(settings.shared_dir, cluster))
+            begin_copy(settings.shared_dir, store, PROJECT_SHARED_DIR / "pretrained")
         if cluster is not None:
             return work_together(settings, cluster, started)
         if settings.watch:
@@ -131,6 +129,11 @@ def work_together(settings: Settings, cluster: Cluster, started: float) -> int:
                 return train(settings, status, cluster)
     except PeerLostError as lost:
         rejoin(lost, started)
+
+
+def own_copy(copy: Path, cluster: Cluster | None) -> Path:
+    """Give each worker a copy of the store of its own: others may be on this machine, too."""
+    return copy if cluster is None or cluster.is_chief else copy.with_name(f"{copy.name}-{cluster.index}")
 
 
 def on_terminate(_signal: int, _frame: FrameType | None) -> None:

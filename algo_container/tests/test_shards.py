@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 from conftest import digit_table
 from trainer import parquet, shards
+from trainer.cluster import Cluster
 from trainer.dataset import COLUMNS
 from trainer.errors import ClusterError, DatasetError
+from trainer.material import Material
 from trainer.shards import Shards, find_shards, read_shards
 from trainer.sources import Steps, gather
 from trainer.stream import Stream, shuffled
@@ -101,6 +103,16 @@ def test_an_epoch_has_every_row_once_in_an_order_of_its_own(folder):
     assert orders[0] != sorted(orders[0])
 
 
+def test_files_come_in_another_order_in_each_epoch(folder, monkeypatch):
+    orders, blocks = [], Shards.blocks
+    monkeypatch.setattr(Shards, "blocks", lambda self, order: orders.append(order) or blocks(self, order))
+    stream = Stream(read(folder), np.random.default_rng(1), 480)
+    for _ in range(4):
+        stream.take()
+    assert all(sorted(order) == [0, 1, 2, 3] for order in orders)
+    assert len(orders) >= 4 and len(set(map(tuple, orders))) >= 3
+
+
 def test_rows_leave_the_buffer_mixed_and_none_twice():
     blocks = (np.arange(start, start + 10)[:, np.newaxis] for start in range(0, 7_000, 10))
     order = np.concatenate(list(shuffled(blocks, np.random.default_rng(1), buffer_rows=100)))[:, 0]
@@ -135,6 +147,9 @@ def test_files_are_shared_among_workers_and_must_suffice(folder):
         ["train-1.csv.gz"],
         ["train-2.parquet"],
     ]
+    material = Material(480, shards, None, read(folder, 0.1).sample(10), None, [], None, {})
+    own = material.share(Cluster(("a:1", "b:1", "c:1"), 1))
+    assert own.train == shares[1] and own.rows == 480
     with pytest.raises(ClusterError, match="4 files train-.* cannot be shared by 5 workers"):
         shards.share(0, 5)
 

@@ -85,6 +85,8 @@ def fit(team, sources, checkpoint, progress) -> tuple[list[np.ndarray], dict[str
 
 
 def test_steps_of_all_workers_and_a_training_that_was_cut_off_come_to_the_same(sources, tmp_path, monkeypatch):
+    epochs, steps_of = [], Fitting.steps_of
+    monkeypatch.setattr(Fitting, "steps_of", lambda self, epoch: epochs.append(epoch) or steps_of(self, epoch))
     progress = Progress(io.StringIO(), EPOCHS)
     alone, history = fit(Twins(1), sources, Checkpoint(tmp_path / "alone", {}), progress)
     assert {len(values) for values in history.values()} == {EPOCHS}
@@ -100,6 +102,7 @@ def test_steps_of_all_workers_and_a_training_that_was_cut_off_come_to_the_same(s
     assert "going on from step 18 of 20" in progress.lines
     for one, other in zip(alone, again, strict=True):
         assert np.array_equal(one, other)
+    assert epochs == [0, 1, 0, 1, 1]
     assert resumed["loss"][0] == history["loss"][0] and len(resumed["loss"]) == EPOCHS
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cnn_mnist import own_copy
 from loop_fixtures import put_version
 from trainer.checkpoint import Checkpoint, State, spent
 from trainer.cluster import Cluster, read_cluster
@@ -164,6 +165,11 @@ def test_a_worker_that_waits_for_others_hears_a_ctrl_c(easy_data, tmp_path):
         assert worker.process.wait(20) in (-signal.SIGINT, 130)
     finally:
         worker.kill()
+
+
+def test_workers_of_one_machine_have_copies_of_the_store_of_their_own(tmp_path):
+    copies = [own_copy(tmp_path, Cluster(("a:1", "a:2", "a:3"), index)) for index in range(3)]
+    assert copies[0] == own_copy(tmp_path, None) == tmp_path and len(set(copies)) == 3
 
 
 def config(cluster: object, task: object) -> dict[str, str]:

@@ -104,9 +104,7 @@ class StoredCheckpoint:
         if INDEX not in listing:
             return None
         with contextlib.suppress(ValueError, TypeError, KeyError):
-            index = Index(**json.loads(self._store.read(INDEX)))
-            if DATA.fullmatch(index.file):
-                return index
+            return Index(**json.loads(self._store.read(INDEX)))
         return None  # not by us: it is overwritten
 
     def _check_ours(self, listing: "Listing") -> None:
