@@ -253,8 +253,9 @@ def test_what_is_kept_while_it_is_taken_over_counts(s3, chief, monkeypatch):
 
 def test_a_training_that_never_reached_the_store_deletes_nothing_there(s3, chief):
     chief("one").saves(3)
-    chief("never").checkpoint.forget()
-    assert whole(s3) == 3
+    never = chief("never")
+    never.checkpoint.forget()
+    assert whole(s3) == 3 and never.said == []
 
 
 def test_an_answer_that_is_lost_is_no_conflict(s3, chief, monkeypatch):
