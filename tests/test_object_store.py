@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ALGO_PYTHON, ROOT
+from killable_trainer import at_work
 from served import Server, free_port
 from test_both_programs import DIGIT_LIKE, repeating
 
@@ -19,53 +20,13 @@ PRETRAINED = ROOT / "shared" / "pretrained"
 # Of freezing it, and again of killing it.
 AWAY_S = float(os.environ.get("AWAY_S", "4"))
 
-# Publishes an untrained network with the trainer's own code.
-PUBLISHER = """
-import os, sys
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-sys.path[:0] = ["algo_container", "algo_container/tests"]
-from pathlib import Path
-import keras, numpy as np
-from conftest import digit_table
-from trainer.dataset import Digits
-from trainer.network import build_cnn
-from trainer.publishing import check_writable, publish
-from trainer.settings import read_settings
-from trainer.store_mark import begin_copy
-
-settings = read_settings([])
-begin_copy(settings.shared_dir, settings.store, Path("none"))
-table = digit_table(10, 0).to_numpy(dtype=np.uint8)
-test = Digits(table[:, 0], table[:, 1:].reshape(-1, 28, 28), {"file": "test.csv", "rows": 10, "sha256": "0" * 64})
-facts = {
-    "metrics": {"dataset": "test.csv", "n": 10, "correct": 1, "accuracy": 0.1, "accuracy_ci95": [0.0, 0.4]},
-    "training": {"rows": 10, "epochs": 1, "batch_size": 1, "seed": 0, "validation_share": 0.0, "duration_s": 0.0},
-    "data": {"train": test.source, "test": test.source},
-}
-for seed in map(int, sys.stdin):
-    keras.utils.set_random_seed(seed)
-    model, is_digit = build_cnn(), keras.layers.Dense(1)
-    is_digit.build((None, 256))
-    print(publish(model, is_digit, settings.shared_dir, test, facts, lambda folder: (folder / "x").touch()), flush=True)
-"""
-
 
 @pytest.fixture
-def publish(s3, tmp_path):
-    """Have a trainer elsewhere publish a network; gives its version."""
-    environment = {**os.environ, "SHARED_DIR": s3.url, "STORE_COPY_DIR": str(tmp_path / "trainers copy")}
-    command = [ALGO_PYTHON, "-c", PUBLISHER]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-
-        def publish(seed: int) -> str:
-            process.stdin.write(f"{seed}\n")
-            process.stdin.flush()
-            return process.stdout.readline().strip()
-
-        yield publish
-        process.stdin.close()
+def trainer(s3, tmp_path):
+    """A trainer elsewhere, which has networks to publish."""
+    environment = {**os.environ, "STORE_COPY_DIR": str(tmp_path / "trainers copy")}
+    with at_work(s3.url, tmp_path / "trainer.log", environment=environment) as trainer:
+        yield trainer
 
 
 @pytest.fixture
@@ -122,15 +83,15 @@ def reached(server) -> bool:
     return server.get("/readyz")["object_store"]["reached"]
 
 
-def test_the_store_goes_away_and_serving_goes_on_and_the_next_version_comes_when_it_is_back(s3, publish, replica):
-    first = publish(1)
+def test_the_store_goes_away_and_serving_goes_on_and_the_next_version_comes_when_it_is_back(s3, trainer, replica):
+    first = trainer.publish()
     replica.start()
     serves(replica, first)
     looking = [line for line in replica.log().splitlines() if "the object store answers" in line]
     assert len(looking) == 1  # one worker looks for both
 
     with clients(replica) as (answers, failures):
-        second = publish(2)
+        second = trainer.publish()
         serves(replica, second)
 
         s3.freeze()
@@ -139,7 +100,7 @@ def test_the_store_goes_away_and_serving_goes_on_and_the_next_version_comes_when
         assert replica.get("/readyz")["model_version"] == second  # ready all the same
         s3.thaw()
         replica.wait_until(lambda: reached(replica))
-        third = publish(3)
+        third = trainer.publish()
         serves(replica, third)
 
         files = s3.files()
@@ -148,7 +109,7 @@ def test_the_store_goes_away_and_serving_goes_on_and_the_next_version_comes_when
         time.sleep(AWAY_S)
         assert replica.get("/readyz")["model_version"] == third
         s3.again(files)
-        fourth = publish(4)
+        fourth = trainer.publish()
         serves(replica, fourth)
         asked = len(answers)
         replica.wait_until(lambda: len(answers) > asked + 20)
