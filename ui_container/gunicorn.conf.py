@@ -42,7 +42,8 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Here, before there are workers: they must all know the same one.
-made_token = None if os.environ.get("ADMIN_TOKEN", "").strip() else secrets.token_urlsafe(24)
+has_token = bool(os.environ.get("ADMIN_TOKEN", "").strip() or os.environ.get("ADMIN_TOKEN_FILE"))
+made_token = None if has_token else secrets.token_urlsafe(24)
 if made_token:
     os.environ["ADMIN_TOKEN"] = made_token
 

@@ -128,7 +128,17 @@ def _database(environment: Mapping[str, str], name: str, default: Path) -> URL:
 
 
 def _token(environment: Mapping[str, str], name: str) -> str | None:
-    token = (environment.get(name) or "").strip()
+    """Give the token that the variable says, or the file that NAME_FILE names, as Docker's secrets are files."""
+    token, file = (environment.get(name) or "").strip(), environment.get(f"{name}_FILE")
+    if token and file:
+        raise ValueError(f"{name} and {name}_FILE are both set; set one of them")
+    if file:
+        try:
+            token = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"{name}_FILE is {file!r}, which cannot be read as text ({error})") from error
+        if not token:
+            raise ValueError(f"{name}_FILE is {file!r}, which is empty; write the token into it")
     if not all(" " <= character <= "~" for character in token):
         raise ValueError(f"{name} has characters that a browser cannot send; use letters, digits and signs of ASCII")
     return token or None

@@ -75,3 +75,21 @@ def test_a_token_that_no_browser_can_send_is_refused_by_name_and_not_shown(value
 
 def test_a_token_does_not_stand_in_what_is_logged_of_the_settings():
     assert "s3cret" not in repr(Settings.from_environment({"ADMIN_TOKEN": "s3cret"}))
+
+
+def test_a_token_may_be_in_a_file_of_its_own(tmp_path):
+    secret = tmp_path / "admin_token"
+    secret.write_text("a secret\n")
+    taken = Settings.from_environment({"ADMIN_TOKEN": "", "ADMIN_TOKEN_FILE": str(secret)}).admin_token
+    assert taken == "a secret"
+
+
+def test_a_tokens_file_that_gives_none_is_named(tmp_path):
+    """Nobody shall run without a token who meant to have one."""
+    with pytest.raises(ValueError, match="ADMIN_TOKEN_FILE is .*which cannot be read"):
+        Settings.from_environment({"ADMIN_TOKEN_FILE": str(tmp_path / "none")})
+    (tmp_path / "empty").write_text("\n")
+    with pytest.raises(ValueError, match="ADMIN_TOKEN_FILE is .*which is empty"):
+        Settings.from_environment({"ADMIN_TOKEN_FILE": str(tmp_path / "empty")})
+    with pytest.raises(ValueError, match="ADMIN_TOKEN and ADMIN_TOKEN_FILE are both set"):
+        Settings.from_environment({"ADMIN_TOKEN": "one", "ADMIN_TOKEN_FILE": str(tmp_path / "empty")})

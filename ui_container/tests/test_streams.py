@@ -197,3 +197,11 @@ def test_a_token_that_somebody_chose_is_not_printed(start):
     server = start(ADMIN_TOKEN="chosen-by-hand")  # noqa: S106 # no one's
     assert server.ask("/training/admin", Authorization="Bearer chosen-by-hand") == 204
     assert "chosen-by-hand" not in server.log() and "with the token" not in server.log()
+
+
+def test_a_token_in_a_file_is_read_from_there_by_every_worker_and_none_is_made(start, tmp_path):
+    (tmp_path / "token").write_text("chosen-by-hand\n")
+    server = start(ADMIN_TOKEN="", ADMIN_TOKEN_FILE=str(tmp_path / "token"), WEB_CONCURRENCY="2")
+    for _ in range(12):
+        assert server.ask("/training/admin", Authorization="Bearer chosen-by-hand") == 204
+    assert "chosen-by-hand" not in server.log() and "with the token" not in server.log()
