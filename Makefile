@@ -67,6 +67,9 @@ test-app: .venv/algo-test/.ready .venv/ui-test/.ready .venv/tests/.browser ## Bo
 test-containers: .venv/tests/.browser ## Both programs as containers, on this machine's Docker Engine or one of our own
 	REQUIRE_CONTAINERS=1 tests/containers/engine.sh $(KEPT)/engine $(IN_TESTS) -m pytest tests/containers
 
+test-swarm: .venv/ui-test/.ready .venv/tests/.browser ## The stack for Docker Swarm on two engines of our own (root on Debian)
+	REQUIRE_SWARM=1 SWARM_WORK=$(KEPT)/swarm tests/containers/engine.sh $(KEPT)/engine $(IN_TESTS) -m pytest tests/swarm
+
 test-vagrant: .venv/tests/.browser ## `vagrant up` on an emulated machine (root on Debian, ten minutes)
 	tests/vagrant/install.sh
 	REQUIRE_VAGRANT=1 VAGRANT_WORK=$(KEPT)/vagrant tests/containers/engine.sh $(KEPT)/engine $(IN_TESTS) -m pytest tests/vagrant
@@ -126,6 +129,9 @@ bench-page: .venv/ui-test/.ready .venv/tests/.browser ## Measure the page: bytes
 
 bench-static: .venv/ui-test/.ready .venv/tests/.browser $(RUNTIME) ## Measure the page without a server: bytes, first load, time of an answer
 	$(IN_TESTS) benchmarks/static_page.py
+
+bench-swarm: .venv/ui-test/.ready .venv/tests/.browser ## Measure 1, 2 and 4 replicas in a swarm, and what it costs to lose each part (root on Debian; needs `wrk`, 10 minutes)
+	SWARM_WORK=$(KEPT)/swarm tests/containers/engine.sh $(KEPT)/engine $(IN_TESTS) benchmarks/swarm_load.py
 
 report: .venv/algo/.ready ## Bring the tables and charts of benchmarks/README.md up to date with benchmarks/results/
 	.venv/algo/bin/python benchmarks/report.py
@@ -198,4 +204,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train watch retrain rollback pretrained onnx runtime static test test-algo test-ui test-js test-app test-containers test-vagrant publish fuzz check format lock vectors migration copy-feedback translations bench bench-quick bench-serving soak bench-page bench-static report bench-reading bench-steps bench-training bench-workers bench-shards bench-kernels bench-drawn bench-numbers bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean
+.PHONY: help run train watch retrain rollback pretrained onnx runtime static test test-algo test-ui test-js test-app test-containers test-swarm test-vagrant publish fuzz check format lock vectors migration copy-feedback translations bench bench-quick bench-serving soak bench-page bench-static bench-swarm report bench-reading bench-steps bench-training bench-workers bench-shards bench-kernels bench-drawn bench-numbers bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean

@@ -29,10 +29,14 @@ START_TIMEOUT_S = 30
 
 @dataclass
 class S3Server:
-    """Moto's server with one bucket. It keeps everything in memory: `again` starts another one with the same files."""
+    """Moto's server with one bucket. It keeps everything in memory: `again` starts another one with the same files.
+
+    host: the address of this machine at which it listens.
+    """
 
     log_file: Path
     checks_keys: bool = False
+    host: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     process: subprocess.Popen | None = None
 
@@ -42,7 +46,7 @@ class S3Server:
     def variables(self) -> dict[str, str]:
         """Give what a program needs in its environment to reach it."""
         return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_ENDPOINT_URL": f"http://{self.host}:{self.port}",
             "AWS_ACCESS_KEY_ID": "of-the-tests",
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -52,7 +56,7 @@ class S3Server:
         python = sys.executable if importlib.util.find_spec("moto") else UI_PYTHON
         # The bucket is made before keys are checked.
         environment = {**os.environ, **({"INITIAL_NO_AUTH_ACTION_COUNT": "1"} if self.checks_keys else {})}
-        command = [python, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(self.port)]
+        command = [python, "-c", "from moto.server import main; main()", "-H", self.host, "-p", str(self.port)]
         with self.log_file.open("a") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -127,7 +131,7 @@ class S3Server:
 
     def _ask(self, method: str, path: str, content: bytes | None = None) -> bytes:
         headers = {"Content-Type": "application/octet-stream", "Authorization": SIGNED_BY_ITS_OWNER}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", content, headers, method=method)
+        request = urllib.request.Request(f"http://{self.host}:{self.port}{path}", content, headers, method=method)
         with urllib.request.urlopen(request, timeout=10) as response:
             return response.read()
 

@@ -1,0 +1,123 @@
+"""The stack of deploy/swarm on two nodes: what is lost, ended, updated and published costs no visitor an answer.
+
+In the order in which the tests stand: the last one takes a node away.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from faults import (
+    be_whole,
+    end_the_database,
+    kill_a_replica,
+    lose_a_node,
+    lose_the_store,
+    publish_a_model,
+    update,
+    update_to_a_broken_image,
+    version_of,
+)
+from givers import SEVEN, Givers
+from served import ADMIN_TOKEN
+from swarm import PASSWORD, Swarm, swarm
+from swarm_images import NEXT, built, ours
+
+REPLICAS = 2
+LIMITS_MIB = {"ui_container": 1536, "algo_container": 3072, "postgresql": 512, "redis": 128, "proxy": 256}
+
+
+@pytest.fixture(scope="module")
+def stack(images, tmp_path_factory) -> Swarm:
+    """The deployed stack, when both replicas answer and feedback can be kept."""
+    work = Path(os.environ.get("SWARM_WORK") or tmp_path_factory.mktemp("swarm"))
+    with built(tmp_path_factory.mktemp("swarm-images")), swarm(2, work) as stack:
+        stack.deploy(REPLICAS=str(REPLICAS))
+        be_whole(stack, REPLICAS)
+        yield stack
+
+
+def test_it_stands_as_the_file_says(stack):
+    """Replicas on both nodes, a proxy on each, one trainer beside its data; each read-only, bounded, without rights."""
+    assert {task.node.number for task in stack.tasks("ui_container")} == {1, 2}
+    assert {task.node.number for task in stack.tasks("proxy")} == {1, 2}
+    assert stack.task("algo_container").node is stack.manager is stack.task("postgresql").node
+    for service, mebibytes in LIMITS_MIB.items():
+        task = stack.tasks(service)[0]
+        facts = task.node.inspect(task.container)
+        held = facts["HostConfig"]
+        assert held["ReadonlyRootfs"] and held["CapDrop"] == ["ALL"] and held["Init"], service
+        assert held["Memory"] == mebibytes * 2**20 and held["PidsLimit"] > 0, service
+        assert not any(secret in str(facts["Config"]["Env"]) for secret in (ADMIN_TOKEN, PASSWORD)), service
+
+
+def test_each_part_reaches_what_it_needs_and_nothing_else(stack):
+    program = (
+        "import socket\n"
+        "for name, port in (('postgresql', 5432), ('redis', 6379), ('proxy', 8404)):\n"
+        "    try: socket.create_connection((name, port), timeout=3); print(name)\n"
+        "    except OSError: pass\n"
+    )
+
+    def reached(service: str) -> list[str]:
+        task = stack.tasks(service)[0]
+        return task.node.python(task.container, program).split()
+
+    assert reached("ui_container") == ["postgresql", "redis", "proxy"]
+    assert reached("algo_container") == ["postgresql"]
+
+
+def test_the_administrator_is_known_by_the_secret_and_feedback_is_kept(stack):
+    assert stack.change("/training/admin", {}, "GET") is None
+    assert stack.post("/feedback", SEVEN)["id"] in stack.given()
+
+
+def test_a_killed_replica_costs_nobody_an_answer(stack):
+    with stack.askers().at_work() as askers:
+        kill_a_replica(stack, REPLICAS)
+    assert not askers.failures
+
+
+def test_a_published_model_is_served_by_all_and_costs_nobody_an_answer(stack):
+    with stack.askers().at_work() as askers:
+        publish_a_model(stack, REPLICAS)
+    assert not askers.failures and version_of(0) in askers.versions
+
+
+def test_a_store_that_is_away_costs_nobody_an_answer(stack):
+    with stack.askers().at_work() as askers:
+        lose_the_store(stack, REPLICAS, askers.wait_for_more)
+    assert not askers.failures
+
+
+def test_a_database_that_ends_loses_nothing_acknowledged_and_drawings_are_read_meanwhile(stack):
+    givers = Givers(stack)
+    with stack.askers().at_work() as askers:
+        end_the_database(stack, REPLICAS, givers)
+    assert not askers.failures and givers.refused == {503}
+    assert set(givers.ids) <= stack.given() and len(set(givers.ids)) == len(givers.ids)
+
+
+def test_an_update_costs_nobody_an_answer(stack):
+    with stack.askers().at_work() as askers:
+        update(stack, REPLICAS)
+    assert not askers.failures
+    assert {task.image for task in stack.tasks("ui_container")} == {ours(NEXT, "ui_container")}
+
+
+def test_an_image_that_does_not_start_is_taken_back_by_itself_and_costs_nobody_an_answer(stack):
+    before = {task.image for task in stack.tasks("ui_container")}
+    with stack.askers().at_work() as askers:
+        update_to_a_broken_image(stack, REPLICAS)
+    assert not askers.failures
+    assert {task.image for task in stack.tasks("ui_container")} == before
+
+
+def test_a_lost_node_costs_nobody_an_answer_and_its_replica_starts_elsewhere(stack):
+    with stack.askers().at_work() as askers:
+        before = stack.retries()
+        lose_a_node(stack, REPLICAS)
+        after = stack.retries()
+    assert not askers.failures
+    assert after["wredis"] > before["wredis"], "nobody was asked again, so nothing was lost"
+    assert {task.node for task in stack.tasks("ui_container")} == {stack.manager}
