@@ -34,6 +34,7 @@ def stack(images, tmp_path_factory) -> Swarm:
     with built(tmp_path_factory.mktemp("swarm-images")), swarm(2, work) as stack:
         stack.deploy(REPLICAS=str(REPLICAS))
         be_whole(stack, REPLICAS)
+        stack.wait_until(lambda: all(stack.tasks(service) for service in LIMITS_MIB))
         yield stack
 
 
