@@ -97,7 +97,7 @@ def measure_throughput(stack: Swarm) -> list[dict]:
 def measure_fault(stack: Swarm, name: str, fault: Callable[[Swarm], str]) -> dict:
     """Do something to the stack while eight clients ask; fault: does it, and says what else there is to say."""
     before, began = stack.retries(), time.monotonic()
-    with stack.askers().at_work() as askers:
+    with stack.askers(pause_s=0.02).at_work() as askers:
         said = fault(stack)
     after = stack.retries()
     facts = {

@@ -23,7 +23,7 @@ class Askers:
 
     host: str
     port: int
-    pause_s: float = 0.02
+    pause_s: float = 0.05
     asked: int = 0
     failures: list[str] = field(default_factory=list)
     longest_s: float = 0.0
