@@ -50,7 +50,8 @@ static: .venv/ui/.ready $(RUNTIME) ## Write the page and the model into a folder
 
 test: .venv/algo-test/.ready .venv/ui-test/.ready ## Run every test; those of containers and virtual machines only where they can
 	$(MAKE) --jobs=2 --output-sync=target test-algo test-ui
-	$(MAKE) test-js test-app
+	$(MAKE) test-js
+	$(MAKE) --jobs=2 --output-sync=target test-app test-machines
 
 test-algo: .venv/algo-test/.ready ## The trainer's own tests
 	$(IN_ALGO_TESTS) -m pytest algo_container
@@ -62,7 +63,11 @@ test-js: .venv/tests/.ready ## The page's own tests
 	"$$(tests/find-node.sh)" --test ui_container/tests/js/
 
 test-app: .venv/algo-test/.ready .venv/ui-test/.ready .venv/tests/.browser ## Both programs together, in a real browser
-	$(IN_TESTS) -m pytest tests
+	$(IN_TESTS) -m pytest tests --ignore tests/containers --ignore tests/swarm --ignore tests/vagrant
+
+# In this order: the emulated machine, which must not be slowed down, is alone by then.
+test-machines: .venv/ui-test/.ready .venv/tests/.browser ## Containers, a swarm, a virtual machine: each where it can be had
+	$(IN_TESTS) -m pytest tests/containers tests/swarm tests/vagrant
 
 test-containers: .venv/tests/.browser ## Both programs as containers, on this machine's Docker Engine or one of our own
 	REQUIRE_CONTAINERS=1 tests/containers/engine.sh $(KEPT)/engine $(IN_TESTS) -m pytest tests/containers
@@ -204,4 +209,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train watch retrain rollback pretrained onnx runtime static test test-algo test-ui test-js test-app test-containers test-swarm test-vagrant publish fuzz check format lock vectors migration copy-feedback translations bench bench-quick bench-serving soak bench-page bench-static bench-swarm report bench-reading bench-steps bench-training bench-workers bench-shards bench-kernels bench-drawn bench-numbers bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean
+.PHONY: help run train watch retrain rollback pretrained onnx runtime static test test-algo test-ui test-js test-app test-machines test-containers test-swarm test-vagrant publish fuzz check format lock vectors migration copy-feedback translations bench bench-quick bench-serving soak bench-page bench-static bench-swarm report bench-reading bench-steps bench-training bench-workers bench-shards bench-kernels bench-drawn bench-numbers bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean
