@@ -4,6 +4,7 @@ import html
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from conftest import ADMIN, DIGIT_STROKES, TOKEN, on_both_databases
@@ -87,18 +88,21 @@ def test_a_store_that_is_away_is_tried_again_later(app_with, monkeypatch, caplog
 
     looks = []
 
-    def pause(_event, seconds):
-        looks.append(seconds)
-        if len(looks) == 2:
-            raise Stopped
+    class Pause:
+        def wait(self, seconds: float) -> None:
+            looks.append(seconds)
+            if len(looks) == 2:
+                raise Stopped
 
     def fail(_retention):
         raise StoreError("away")
 
     monkeypatch.setattr(Retention, "delete_old", fail)
-    monkeypatch.setattr("threading.Event.wait", pause)
+    retention = app_with(FEEDBACK_RETENTION_DAYS="1").extensions["retention"]
+    # Of this module alone: other threads wait meanwhile, and would take a turn of these.
+    monkeypatch.setattr("digit_ui.retention.threading", SimpleNamespace(Event=Pause))
     with caplog.at_level(logging.ERROR), pytest.raises(Stopped):
-        app_with(FEEDBACK_RETENTION_DAYS="1").extensions["retention"]._watch()
+        retention._watch()
     assert looks == [3600, 3600] and "tried again in an hour: away" in caplog.text
 
 
