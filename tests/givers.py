@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from served import Server
+from threads import beside
 
 SEVEN = {"strokes": [[[0, 0], [100, 0], [40, 120]]], "label": 7}
 CLIENTS = 4
@@ -34,15 +35,8 @@ class Givers:
 
     @contextmanager
     def at_work(self) -> Iterator["Givers"]:
-        threads = [threading.Thread(target=self.give) for _ in range(CLIENTS)]
-        for thread in threads:
-            thread.start()
-        try:
+        with beside(CLIENTS, self.give, self._stopping):
             yield self
-        finally:
-            self._stopping.set()
-            for thread in threads:
-                thread.join()
 
     def wait_for_more(self, count: int = 20) -> None:
         """Wait until more feedback has been acknowledged, which the server must manage by itself."""

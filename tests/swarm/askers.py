@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from threads import beside
+
 SEVEN = json.dumps({"strokes": [[[60, 60], [220, 60], [120, 240]]]}).encode()
 CLIENTS = 8
 GIVEN_UP_S = 30
@@ -34,17 +36,10 @@ class Askers:
     @contextmanager
     def at_work(self) -> Iterator["Askers"]:
         """Let them ask until the end of the block, which must leave them time for some requests."""
-        threads = [threading.Thread(target=self._ask_often) for _ in range(CLIENTS)]
-        for thread in threads:
-            thread.start()
-        try:
+        with beside(CLIENTS, self._ask_often, self._stopping):
             self.wait_for_more()
             yield self
             self.wait_for_more()
-        finally:
-            self._stopping.set()
-            for thread in threads:
-                thread.join()
 
     def wait_for_more(self, count: int = 100) -> None:
         """Wait until so many more have ended."""
