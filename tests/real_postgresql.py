@@ -137,3 +137,12 @@ def own_postgresql_server() -> Iterator[Postgresql]:
 def postgresql_url(postgresql_server) -> str:
     """The URL of a database in which there is nothing yet."""
     return postgresql_server.new_schema()
+
+
+@pytest.fixture
+def sql_ascii_url(postgresql_server) -> Iterator[str]:
+    """The URL of an empty database in the encoding that a server without a locale gives it."""
+    name = "without_encoding"
+    postgresql_server.ask(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    yield postgresql_server.url(name)
+    postgresql_server.ask(f"DROP DATABASE {name} WITH (FORCE)")

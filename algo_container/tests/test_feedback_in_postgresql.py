@@ -115,3 +115,11 @@ def test_a_database_that_is_away_and_one_of_an_earlier_version_are_named(connect
         store.read()
     with pytest.raises(StoreError, match="the feedback store cannot be read"):
         FeedbackStore(make_url("postgresql://nobody:s3cret@127.0.0.1:1/nothing")).requests(0, 0)
+
+
+def test_a_database_that_names_no_encoding_is_read_as_any_other(sql_ascii_url):
+    with psycopg.connect(sql_ascii_url, autocommit=True) as connection:
+        connection.execute(TABLES)
+        added = add(connection, 7)
+    (drawing,) = FeedbackStore(read_settings(["--feedback", sql_ascii_url], {}).feedback).read().drawings
+    assert (drawing.id, drawing.label) == (added, 7)

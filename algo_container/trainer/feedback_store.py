@@ -37,8 +37,13 @@ from trainer.strokes import MAX_COORDINATE, Drawing, resample
 
 # As long as the user interface waits for it.
 BUSY_TIMEOUT_S = 5
-# PostgreSQL's driver would wait for a server that has gone as long as the system does, which is minutes.
-WAITS = {"connect_timeout": BUSY_TIMEOUT_S, "tcp_user_timeout": 1000 * BUSY_TIMEOUT_S}
+# PostgreSQL's driver would wait for a server that has gone as long as the system does, which is minutes, and give the
+# text of a database in SQL_ASCII, a bare machine's default, as bytes.
+DRIVER_OPTIONS = {
+    "connect_timeout": BUSY_TIMEOUT_S,
+    "tcp_user_timeout": 1000 * BUSY_TIMEOUT_S,
+    "client_encoding": "UTF8",
+}
 STROKES_MEDIA_TYPE = "application/json"
 # They make a drawing worth another look.
 LABEL_ACTIONS = ("accept", "correct")
@@ -188,8 +193,8 @@ class FeedbackStore:
 
     def _engine(self) -> Engine:
         if self._url.get_backend_name() != "sqlite":
-            waits = {name: wait for name, wait in WAITS.items() if name not in self._url.query}
-            return create_engine(self._url, poolclass=NullPool, connect_args=waits)
+            options = {name: value for name, value in DRIVER_OPTIONS.items() if name not in self._url.query}
+            return create_engine(self._url, poolclass=NullPool, connect_args=options)
         path = quote(Path(self._url.database or "").resolve().as_posix())
         read_only = self._url.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
         return create_engine(read_only, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})

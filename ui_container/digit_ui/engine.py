@@ -32,10 +32,14 @@ def open_engine(url: URL) -> Engine:
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    waits: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "tcp_user_timeout": BUSY_TIMEOUT_S * 1000}
+    options: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "tcp_user_timeout": BUSY_TIMEOUT_S * 1000,
+        "client_encoding": "UTF8",  # of a database in SQL_ASCII, a bare machine's default, text would come as bytes
+    }
     engine = create_engine(
         url,
-        connect_args={name: value for name, value in waits.items() if name not in url.query},
+        connect_args={name: value for name, value in options.items() if name not in url.query},
         pool_pre_ping=True,  # a server that was restarted has closed them all
         pool_size=KEPT_CONNECTIONS,
         max_overflow=MORE_CONNECTIONS,

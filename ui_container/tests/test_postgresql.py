@@ -143,6 +143,15 @@ def client_of(shared_dir, cache_dir, client):
     return client_of
 
 
+def test_a_database_that_names_no_encoding_keeps_drawings_as_any_other(client_of, sql_ascii_url):
+    client = client_of(sql_ascii_url)
+    assert client.get("/readyz").status_code == 200
+    receipt = client.post("/feedback", json={"strokes": DIGIT_STROKES[1], "label": 1})
+    assert receipt.status_code == 201
+    key = {"Authorization": f"Bearer {receipt.get_json()['key']}"}
+    assert client.delete(f"/feedback/{receipt.get_json()['id']}", headers=key).status_code == 204
+
+
 def test_a_server_that_is_not_there_is_told_without_its_name(client_of):
     client = client_of("postgresql://somebody:s3cret@127.0.0.1:1/secret_name")
     for answer in (
