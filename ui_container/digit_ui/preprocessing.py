@@ -67,7 +67,7 @@ def _cut_out(ink: np.ndarray) -> tuple[np.ndarray, Extent]:
         raise Problem(422, "nothing_drawn", "nothing is drawn")
     is_ink = _without_specks(ink >= CROP_SHARE * strongest)
     inner = _extent(is_ink)
-    cropped = np.where(is_ink[inner], ink[inner], 0)
+    cropped = ink[inner] * is_ink[inner]
     return cropped / cropped.max(), (_within(rows, inner[0]), _within(columns, inner[1]))
 
 
@@ -133,7 +133,7 @@ def _fit(ink: np.ndarray) -> np.ndarray:
         return ink
     fitted = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BICUBIC))
     # A thin line loses strength when it is averaged down; MNIST's lines are saturated at their core.
-    saturated: np.ndarray = np.clip(fitted / fitted.max(), 0, 1)
+    saturated: np.ndarray = np.maximum(fitted / fitted.max(), 0)
     return saturated
 
 
@@ -151,4 +151,4 @@ def _centre(ink: np.ndarray) -> np.ndarray:
 
 
 def _offset(centre_of_mass: float, length: int) -> int:
-    return int(np.clip(round(CENTRE - centre_of_mass), 0, SIDE - length))
+    return min(max(round(CENTRE - centre_of_mass), 0), SIDE - length)
