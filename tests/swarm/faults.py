@@ -71,11 +71,12 @@ def update_to_a_broken_image(stack: Swarm, replicas: int) -> None:
 
 
 def lose_a_node(stack: Swarm, replicas: int) -> None:
-    """Pull the plug of the last node, and wait until its replicas run on the others."""
-    lost = stack.nodes[-1]
-    there = sum(task.node is lost for task in stack.tasks("ui_container"))
+    """Pull the plug of a node that has replicas, and wait until they run on the others."""
+    homes = [task.node for task in stack.tasks("ui_container")]
+    lost = max((node for node in stack.nodes if node is not stack.manager), key=homes.count)
+    assert lost in homes, "all replicas are on the manager's node"
     lost.pull_the_plug()
-    stack.wait_until(lambda: stack.up("page") == replicas - there)
+    stack.wait_until(lambda: stack.up("page") == replicas - homes.count(lost))
     states = ("node", "ls", "--format", "{{.Hostname}} {{.Status}}")
     stack.wait_until(lambda: f"{lost.name} Down" in stack.manager.docker(*states))
     be_whole(stack, replicas)
