@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
-# Each takes 190 MB.
+# Each takes 200 MB.
 MOST_WORKERS = 4
 
 
