@@ -80,7 +80,11 @@ def main() -> None:
         print(*row, sep=" | ")
     medians = [(count, Spread(rate.exchanging).median) for count, rate in rates.items()]
     chart = Chart(
-        "workers", "Training by several workers on the same cores", "workers", "pictures a second", {"": medians}
+        "workers",
+        "Training by several workers on the same cores",
+        "workers",
+        "pictures a second",
+        {"all workers together": medians},
     )
     save("workers", "make bench-workers DATA=folder", figures, tables, [chart])
 
