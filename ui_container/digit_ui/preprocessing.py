@@ -132,7 +132,8 @@ def _fit(ink: np.ndarray) -> np.ndarray:
     if size == (width, height):
         return ink
     fitted = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BICUBIC))
-    # A thin line loses strength when it is averaged down; MNIST's lines are saturated at their core.
+    # A thin line loses strength when it is averaged down; MNIST's lines are saturated at their core. Beside an edge the
+    # cubic goes below 0.
     saturated: np.ndarray = np.maximum(fitted / fitted.max(), 0)
     return saturated
 
