@@ -22,6 +22,7 @@ QUIET = {
     "health.ready",
     "health.healthz",
     "open_inference.live",
+    "open_inference.model_ready",
     "open_inference.ready",
     "scraping.metrics",
 }

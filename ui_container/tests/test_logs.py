@@ -61,7 +61,18 @@ def test_what_else_is_logged_for_a_request_carries_its_name(app, client, lines):
     assert not hasattr(lines()[-1], "request_id")
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready", "/metrics"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/livez",
+        "/readyz",
+        "/healthz",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/v2/models/digits/ready",
+        "/metrics",
+    ],
+)
 def test_what_is_asked_again_and_again_is_of_no_interest_while_all_is_well(app, client, lines, path):
     client.get(path)
     assert [line.levelno for line in lines() if line.name == "digit_ui.access"] == [logging.DEBUG]

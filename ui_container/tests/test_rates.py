@@ -59,6 +59,7 @@ def test_health_and_assets_are_never_counted(client_with):
             "/readyz": 503,
             "/healthz": 503,
             "/v2/health/live": 200,
+            "/v2/models/digits/ready": 503,
             asset: 200,
         }.items():
             assert client.get(path).status_code == status
