@@ -155,9 +155,13 @@ def test_an_update_and_an_eviction_leave_somebody_to_answer(objects):
     assert page["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     (scaler,), (budget,) = of_kind(objects, "HorizontalPodAutoscaler"), of_kind(objects, "PodDisruptionBudget")
     assert scaler["spec"]["minReplicas"] > budget["spec"]["minAvailable"] >= 1
-    own = container(page["spec"]["template"])
-    assert own["readinessProbe"]["httpGet"]["path"] == "/readyz"
-    assert own["livenessProbe"]["httpGet"]["path"] == "/livez"
+
+
+def test_a_database_that_is_away_takes_no_page_out_of_service(objects):
+    """While it is, `/readyz` says 503 and the model is ready: tests/test_replicas.py."""
+    own = container(pods(objects)["Deployment page"])
+    assert own["readinessProbe"]["httpGet"]["path"] == "/v2/models/digits/ready"
+    assert own["startupProbe"]["httpGet"]["path"] == own["livenessProbe"]["httpGet"]["path"] == "/livez"
 
 
 def test_one_trainer_watches_and_shows_that_it_lives(objects):

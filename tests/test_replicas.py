@@ -136,6 +136,7 @@ def test_a_database_that_ends_under_load_loses_nothing_acknowledged_and_is_used_
                 server.wait_until(lambda server=server: server.refusal("/readyz"))
                 time.sleep(FRESH_S)
                 assert refusal(server, "/readyz") == (503, "store_unavailable", "10")
+                assert server.get("/v2/models/digits/ready")["ready"]
         for giver in givers:
             giver.wait_for_more()
     for server in servers:
