@@ -212,12 +212,14 @@ def test_a_container_runs_what_it_runs_under_compose_and_is_stopped_in_the_same_
             assert shm["medium"] == "Memory" and mebibytes(shm["sizeLimit"]) == mebibytes(service["shm_size"])
 
 
-def test_the_images_are_those_of_compose(objects, compose):
+def test_the_images_are_those_of_compose_and_the_newest_ones(objects, compose):
     bonus = yaml.safe_load((ROOT / "bonus" / "docker-compose.yml").read_text())["services"]
     for pod in pods(objects).values():
         name, own = SERVICE_OF_POD[app_of(pod)], container(pod)
         wanted = bonus[name]["image"] if name in bonus else compose[name]["image"]
         assert own["image"].removeprefix("docker.io/") == default(wanted)
+        # `make publish` gives every version the same name.
+        assert own.get("imagePullPolicy") == ("Always" if name in bonus else None)
 
 
 def test_every_program_is_told_what_compose_tells_it_and_nothing_else(objects, compose, secrets):
