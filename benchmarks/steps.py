@@ -7,6 +7,7 @@ between operations once and for all; of each process the first epoch, which comp
 """
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
@@ -80,23 +81,25 @@ def time_lesson(forms: float, non_digits: float, count: int, epochs: int, clock:
     import numpy as np
     from trainer.dataset import Part
     from trainer.digit_forms import draw_digits
+    from trainer.feeding import STEPS_AT_ONCE, feed
     from trainer.lesson import Lesson
     from trainer.network import build_cnn
     from trainer.non_digits import draw_non_digits
     from trainer.sources import Sources, Steps
-    from trainer.training import STEPS_AT_ONCE, make_reproducible
+    from trainer.training import make_reproducible
 
     make_reproducible(1)
     rng = np.random.default_rng(1)
     part = Part(rng.random((count, 28, 28, 1), dtype=np.float32), rng.integers(0, 10, count).astype(np.uint8))
     drawn, shapes = draw_digits(1_000, 1)
     sources = Sources(part, ((drawn, forms), (draw_non_digits(1_000, 1, shapes), non_digits)))
-    lesson, steps = Lesson(build_cnn(), 1), Steps(sources, BATCH_SIZE, 1)
+    lesson, orders = Lesson(build_cnn(), 1), itertools.count()
+    steps = feed(lambda: Steps(sources, BATCH_SIZE, next(orders)), sources.steps(BATCH_SIZE))
     lesson.compile(keras.optimizers.Adam(1e-3, use_ema=True), jit_compile=False, steps_per_execution=STEPS_AT_ONCE)
     seconds, now = [], getattr(time, clock)
     for _ in range(1 + epochs):
         started = now()
-        lesson.fit(steps, verbose=0)
+        lesson.fit(steps, shuffle=False, verbose=0)
         seconds.append(now() - started)
     return seconds
 

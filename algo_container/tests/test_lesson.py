@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from trainer.dataset import Part
+from trainer.feeding import feed
 from trainer.lesson import Lesson, vary_and_draw
 from trainer.network import build_cnn
 from trainer.progress import Progress
@@ -23,7 +24,7 @@ def taught() -> tuple[Lesson, Steps]:
     steps = Steps(gather(blank, None, [], seed=1), 64, seed=1)
     lesson = Lesson(build_cnn(), seed=1)
     lesson.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
-    lesson.fit(steps, epochs=12, verbose=0)
+    lesson.fit(feed(lambda: steps, len(steps)), epochs=12, shuffle=False, verbose=0)
     return lesson, steps
 
 
@@ -51,7 +52,7 @@ def test_a_step_of_a_single_picture_teaches_something_finite():
     )
     lesson = Lesson(build_cnn(), seed=1)
     lesson.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
-    lesson.fit(steps, verbose=0)
+    lesson.fit(feed(lambda: steps, len(steps)), shuffle=False, verbose=0)
     assert all(np.isfinite(weights).all() for weights in lesson.get_weights())
 
 

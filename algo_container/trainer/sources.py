@@ -1,9 +1,8 @@
 """What a training step is made of: scanned digits, pen strokes, drawn forms, and what is no digit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 
 from trainer.dataset import Part
@@ -58,6 +57,10 @@ class Sources:
         others = [max(1, round(share * batch_size)) if share else 0 for share in shares]
         return [max(1, batch_size - sum(others)), *others]
 
+    def steps(self, batch_size: int) -> int:
+        """Say in how many steps every scanned digit is shown once."""
+        return -(-len(self.scanned) // self.rows(batch_size)[0])
+
 
 def gather(
     scanned: Part | Shards, strokes: Strokes | None, as_they_came: list[Drawing], seed: int, mixture: Mixture = THOROUGH
@@ -75,8 +78,8 @@ def gather(
     return Sources(scanned, drawn)
 
 
-class Steps(keras.utils.PyDataset):  # type: ignore[misc] # Keras comes without types
-    """One epoch: every scanned digit, in another order each time, with pictures and drawings of every kind beside them.
+class Steps:
+    """One epoch: every scanned digit, in an order that follows from the seed, and others of every kind beside them.
 
     Or, where `steps` says so, only that many steps with as many of the scanned digits as they take.
 
@@ -87,14 +90,20 @@ class Steps(keras.utils.PyDataset):  # type: ignore[misc] # Keras comes without 
     """
 
     def __init__(self, sources: Sources, batch_size: int, seed: int | Sequence[int], steps: int | None = None) -> None:
-        super().__init__()
         self._scanned = sources.scanned
         self._pictures = [part for part, _ in sources.pictures]
         self._strokes = [strokes for strokes, _ in sources.drawings]
         self._rng = np.random.default_rng(seed)
         self._rows = sources.rows(batch_size)
-        self._steps = steps or -(-len(sources.scanned) // self._rows[0])
-        self._shuffle()
+        self._steps = steps or sources.steps(batch_size)
+        if isinstance(self._scanned, Shards):
+            stream = Stream(self._scanned, np.random.default_rng(self._rng.integers(1 << 32)), self._rows[0])
+            self._take: Callable[[int], Part] = lambda _: Part(*stream.take())
+        else:
+            part, order = self._scanned, self._order(len(self._scanned), self._rows[0])
+            self._take = lambda step: Part(part.x[order[step]], part.y[order[step]])
+        counts = [*map(len, self._pictures), *map(len, self._strokes)]
+        self._orders = [self._order(count, rows) for count, rows in zip(counts, self._rows[1:], strict=True)]
 
     def __len__(self) -> int:
         return self._steps
@@ -109,25 +118,14 @@ class Steps(keras.utils.PyDataset):  # type: ignore[misc] # Keras comes without 
         seen = np.concatenate([part.normalised for part in (scanned, *pictures)])
         return (seen, points, pen), np.concatenate(labels)
 
+    def __iter__(self) -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:
+        return map(self.__getitem__, range(len(self)))
+
     def skip(self, steps: int) -> None:
         """Leave out the first steps of an epoch, which another process has taken."""
         if isinstance(self._scanned, Shards):
             for step in range(steps):
                 self._take(step)
-
-    def on_epoch_end(self) -> None:
-        """Put everything into another order."""
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        if isinstance(self._scanned, Shards):
-            stream = Stream(self._scanned, np.random.default_rng(self._rng.integers(1 << 32)), self._rows[0])
-            self._take: Callable[[int], Part] = lambda _: Part(*stream.take())
-        else:
-            part, order = self._scanned, self._order(len(self._scanned), self._rows[0])
-            self._take = lambda step: Part(part.x[order[step]], part.y[order[step]])
-        counts = [*map(len, self._pictures), *map(len, self._strokes)]
-        self._orders = [self._order(count, rows) for count, rows in zip(counts, self._rows[1:], strict=True)]
 
     def _order(self, count: int, rows: int) -> np.ndarray:
         """Give the rows of each step, (steps, rows): a permutation of all, begun again where it does not suffice.

@@ -16,14 +16,13 @@ import tensorflow as tf
 from trainer.checkpoint import Checkpoint, State
 from trainer.cluster import Cluster
 from trainer.dataset import Part
-from trainer.inference import BLOCK_ROWS
+from trainer.feeding import STEPS_AT_ONCE, feed, feed_blocks
 from trainer.lesson import Lesson
 from trainer.network import reestimate_batch_norm
 from trainer.progress import Progress
 from trainer.sources import Sources, Steps
-from trainer.strokes import POINTS
 from trainer.team import Team, found_again
-from trainer.training import STEPS_AT_ONCE, Recipe, Training, as_in_training, make_optimizer, stop_after_epoch
+from trainer.training import Recipe, Training, as_in_training, make_optimizer, stop_after_epoch
 
 KEPT_EVERY_S = 60.0
 # More rows than a worker's share of a step may have, whose fixed cost would count many times.
@@ -156,12 +155,7 @@ class Fitting:
             for step in range(first, self.per_epoch):
                 yield steps[step]
 
-        pictures, points, pen = ([None, 28, 28, 1], [None, POINTS, 2], [None, POINTS - 1])
-        signature = (
-            tuple(tf.TensorSpec(shape, tf.float32) for shape in (pictures, points, pen)),
-            tf.TensorSpec([None], tf.int32),
-        )
-        return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(STEPS_AT_ONCE)
+        return feed(batches, self.per_epoch - first)
 
     def _learn(self, batches: tf.data.Iterator, count: tf.Tensor) -> None:
         variables = self.lesson.trainable_variables
@@ -180,7 +174,7 @@ class Fitting:
 
 def validate(lesson: Lesson, validation: Part) -> dict[str, float]:
     """Examine the network as it is now on rows that are held out."""
-    figures = lesson.evaluate(validation.normalised, validation.y, batch_size=BLOCK_ROWS, verbose=0, return_dict=True)
+    figures = lesson.evaluate(feed_blocks(validation), verbose=0, return_dict=True)
     return {f"val_{name}": value for name, value in figures.items()}
 
 

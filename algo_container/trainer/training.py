@@ -1,6 +1,7 @@
 """Fit the network: schedule, reproducibility, and a Ctrl-C that ends the epoch instead of the process."""
 
 import contextlib
+import itertools
 import signal
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.dataset import Part
-from trainer.inference import BLOCK_ROWS
+from trainer.feeding import STEPS_AT_ONCE, feed, feed_blocks
 from trainer.lesson import Lesson, vary_and_draw
 from trainer.network import reestimate_batch_norm
 from trainer.progress import Progress
@@ -23,8 +24,6 @@ WARM_UP_SHARE = 0.05
 PEAK_LEARNING_RATE, QUICK_PEAK_LEARNING_RATE = 2e-3, 4e-3
 # As many rows as give every channel's mean and variance to three digits.
 STATISTICS_ROWS = 20_000
-# What Keras does between steps costs a tenth of them; so many are left to TensorFlow alone.
-STEPS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,15 @@ def fit(lesson: Lesson, sources: Sources, validation: Part | None, recipe: Recip
 
     Not those of a frozen network, which have not changed, nor those of a training that was stopped, which nobody needs.
     """
-    steps = Steps(sources, recipe.batch_size, recipe.seed, recipe.steps)
+    count = recipe.steps or sources.steps(recipe.batch_size)
+    orders = itertools.count()
+
+    def epoch() -> Steps:
+        return Steps(sources, recipe.batch_size, [recipe.seed, next(orders)], count)
+
     # XLA is what Keras would choose by itself; on a CPU it makes the convolutions ten times slower.
     lesson.compile(
-        optimizer=make_optimizer(recipe, recipe.epochs * len(steps)),
+        optimizer=make_optimizer(recipe, recipe.epochs * count),
         jit_compile=False,
         steps_per_execution=STEPS_AT_ONCE,
     )
@@ -80,16 +84,16 @@ def fit(lesson: Lesson, sources: Sources, validation: Part | None, recipe: Recip
     started = time.monotonic()
     with stop_after_epoch(progress) as stop:
         history = lesson.fit(
-            steps,
+            feed(epoch, count),
             epochs=recipe.epochs,
-            validation_data=None if validation is None else (validation.normalised, validation.y),
-            validation_batch_size=BLOCK_ROWS,
+            validation_data=None if validation is None else feed_blocks(validation),
             callbacks=[progress, stop],
+            shuffle=False,
             verbose=0,
         )
     lesson.thaw()
     if not stop.requested and not lesson.frozen:
-        reestimate_batch_norm(lesson.network, as_in_training(steps, recipe.seed))
+        reestimate_batch_norm(lesson.network, as_in_training(epoch(), recipe.seed))
     return Training(history.history, len(history.epoch), time.monotonic() - started, stop.requested)
 
 

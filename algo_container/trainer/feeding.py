@@ -1,0 +1,46 @@
+"""Hand TensorFlow what Python makes, a few steps ahead of what it computes."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.dataset import SIDE, Part
+from trainer.inference import BLOCK_ROWS
+from trainer.strokes import POINTS
+
+# What Keras does between steps costs a tenth of them; so many are left to TensorFlow alone.
+STEPS_AT_ONCE = 8
+# Of `Steps`.
+STEP = (
+    (
+        tf.TensorSpec([None, SIDE, SIDE, 1], tf.float32),
+        tf.TensorSpec([None, POINTS, 2], tf.float32),
+        tf.TensorSpec([None, POINTS - 1], tf.float32),
+    ),
+    tf.TensorSpec([None], tf.int32),
+)
+BLOCK = (tf.TensorSpec([None, SIDE, SIDE, 1], tf.float32), tf.TensorSpec([None], tf.uint8))
+
+
+def feed(make: Callable[[], Iterable[Any]], count: int, signature: Any = STEP) -> tf.data.Dataset:  # noqa: ANN401 # TF's
+    """Give `fit` what `make` makes, which is called for each epoch. count: how many that is."""
+    options = tf.data.Options()
+    # TensorFlow's tuning sleeps twice as long each time, and who ends an epoch waits for it: at worst as long again as
+    # the epoch took. Keras' own ways to feed `fit` leave it on.
+    options.autotune.enabled = False
+    steps = tf.data.Dataset.from_generator(make, output_signature=signature)
+    return steps.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2 * STEPS_AT_ONCE).with_options(options)
+
+
+def feed_blocks(part: Part) -> tf.data.Dataset:
+    """Give `evaluate` pictures and labels, a block at a time."""
+    starts = range(0, len(part), BLOCK_ROWS)
+
+    def blocks() -> Iterable[tuple[np.ndarray, np.ndarray]]:
+        for start in starts:
+            block = Part(part.x[start : start + BLOCK_ROWS], part.y[start : start + BLOCK_ROWS])
+            yield block.normalised, block.y
+
+    return feed(blocks, len(starts), BLOCK)
