@@ -5,9 +5,10 @@ import io
 import keras
 import numpy as np
 import pytest
+from trainer.cores import PARTS
 from trainer.dataset import Part
 from trainer.feeding import feed
-from trainer.lesson import Lesson, vary_and_draw
+from trainer.lesson import Lesson, deal, vary_and_draw
 from trainer.network import build_cnn
 from trainer.progress import Progress
 from trainer.rendering import render
@@ -54,6 +55,13 @@ def test_a_step_of_a_single_picture_teaches_something_finite():
     lesson.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
     lesson.fit(feed(lambda: steps, len(steps)), shuffle=False, verbose=0)
     assert all(np.isfinite(weights).all() for weights in lesson.get_weights())
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_each_part_is_dealt_every_so_manyth_row(count):
+    rows = np.arange(3 * count).reshape(count, 3)
+    for number, part in enumerate(deal(rows)):
+        assert np.array_equal(part, rows[number::PARTS])
 
 
 def test_a_training_traces_its_step_once(monkeypatch):

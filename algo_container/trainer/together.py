@@ -169,7 +169,7 @@ class Fitting:
         for _ in tf.range(count):
             parts = tf.split(self._team.run(of_all, next(batches)), sizes)
             gradients = [tf.reshape(part, variable.shape) for part, variable in zip(parts, variables, strict=True)]
-            self.lesson.optimizer.apply(gradients, variables)
+            self.lesson.learn_from(gradients)
 
 
 def validate(lesson: Lesson, validation: Part) -> dict[str, float]:
