@@ -88,6 +88,13 @@ def test_the_way_out_is_open_to_who_needs_it_and_the_way_in_is_the_proxys(stack,
     assert {name for name, service in services.items() if service.get("ports")} == {"proxy"}
 
 
+def test_all_connections_of_a_proxy_fit_in_its_memory_with_the_largest_bodies_that_it_repeats(services):
+    text = (FOLDER / "haproxy.cfg").read_text()
+    bytes_each, connections = (int(re.search(rf"{name} (\d+)", text)[1]) for name in ("tune.bufsize", "maxconn"))
+    room = mebibytes(services["proxy"]["deploy"]["resources"]["limits"]["memory"]) * 2**20
+    assert connections * 2 * bytes_each < room * 0.9
+
+
 def test_nothing_needs_ipvs(services):
     assert {service["deploy"]["endpoint_mode"] for service in services.values()} == {"dnsrr"}
     assert [port["mode"] for port in services["proxy"]["ports"]] == ["host"]

@@ -7,17 +7,27 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 
 from threads import beside
 
 SEVEN = json.dumps({"strokes": [[[60, 60], [220, 60], [120, 240]]]}).encode()
+# The same, drawn by a pen that tells 100 kB of points.
+LARGE_SEVEN = json.dumps(
+    {
+        "strokes": [
+            [[60 + n * 0.0654321, 60.0001] for n in range(2446)],
+            [[220 - n * 0.0408998, 60 + n * 0.0735996] for n in range(2446)],
+        ]
+    }
+).encode()
 CLIENTS = 8
 GIVEN_UP_S = 30
 
 
 @dataclass
 class Askers:
-    """Eight clients at host:port, each of which waits for an answer, then a moment, and asks again.
+    """Eight clients at host:port, each of which waits for an answer, then a moment, and asks again; half send 100 kB.
 
     asked: how many requests have ended; failures: what came in the place of an answer; longest_s: the longest wait;
     versions: of the models that answered.
@@ -32,6 +42,7 @@ class Askers:
     versions: set[str] = field(default_factory=set)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _noting: threading.Lock = field(default_factory=threading.Lock)
+    _bodies: Iterator[bytes] = field(default_factory=lambda: cycle((SEVEN, LARGE_SEVEN)))
 
     @contextmanager
     def at_work(self) -> Iterator["Askers"]:
@@ -49,12 +60,14 @@ class Askers:
             time.sleep(0.05)
 
     def _ask_often(self) -> None:
+        with self._noting:
+            body_sent = next(self._bodies)
         connection = http.client.HTTPConnection(self.host, self.port, timeout=GIVEN_UP_S)
         while not self._stopping.is_set():
             began = time.monotonic()
             failure, version = None, None
             try:
-                connection.request("POST", "/predict", SEVEN, {"Content-Type": "application/json"})
+                connection.request("POST", "/predict", body_sent, {"Content-Type": "application/json"})
                 response = connection.getresponse()
                 body = response.read()
                 answer = json.loads(body) if response.status == 200 else {}

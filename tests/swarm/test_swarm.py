@@ -24,7 +24,7 @@ from swarm import PASSWORD, Swarm, swarm
 from swarm_images import NEXT, built, ours
 
 REPLICAS = 2
-LIMITS_MIB = {"ui_container": 1536, "algo_container": 3072, "postgresql": 512, "redis": 128, "proxy": 256}
+LIMITS_MIB = {"ui_container": 1536, "algo_container": 3072, "postgresql": 512, "redis": 128, "proxy": 1024}
 
 
 @pytest.fixture(scope="module")
