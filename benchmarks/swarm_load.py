@@ -45,11 +45,11 @@ def main() -> None:
         work = ends.enter_context(tempfile.TemporaryDirectory())
         ends.enter_context(built(Path(work)))
         stack = ends.enter_context(swarm(NODES, Path(os.environ["SWARM_WORK"])))
-        stack.deploy(REPLICAS="1", TRAINER_CPUS="0.1")
+        stack.deploy(REPLICAS="1", TRAINER_CPUS="0.1")  # later deployments give the same again
         faults.be_whole(stack, 1)
         versions = versions_of(stack)
         throughput = measure_throughput(stack)
-        stack.deploy(REPLICAS=str(REPLICAS), TRAINER_CPUS="0.1")
+        stack.deploy(REPLICAS=str(REPLICAS))
         stack.wait_until(lambda: stack.has_updated("completed"), faults.UPDATE_S)
         faults.be_whole(stack, REPLICAS)
         lost = [measure_fault(stack, name, fault) for name, fault in FAULTS.items()]

@@ -8,6 +8,8 @@ import re
 import pytest
 import yaml
 from conftest import ROOT
+from swarm import Swarm
+from swarm_nodes import Node
 
 FOLDER = ROOT / "deploy" / "swarm"
 MEBIBYTES = {"m": 1, "g": 1024}
@@ -93,6 +95,11 @@ def test_all_connections_of_a_proxy_fit_in_its_memory_with_the_largest_bodies_th
     bytes_each, connections = (int(re.search(rf"{name} (\d+)", text)[1]) for name in ("tune.bufsize", "maxconn"))
     room = mebibytes(services["proxy"]["deploy"]["resources"]["limits"]["memory"]) * 2**20
     assert connections * 2 * bytes_each < room * 0.9
+
+
+def test_counts_that_nobody_could_read_are_no_counts(tmp_path):
+    with pytest.raises(AssertionError, match="nobody could be asked"):
+        Swarm(tmp_path, 0, [Node(1, tmp_path)], None).retries()
 
 
 def test_nothing_needs_ipvs(services):

@@ -7,7 +7,7 @@ import os
 import subprocess
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from askers import Askers
@@ -48,6 +48,7 @@ class Swarm(Served):
     nodes: list[Node]
     s3: S3Server
     last_update: str | None = None
+    given_before: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -70,15 +71,17 @@ class Swarm(Served):
             manager.docker("secret", "create", name, "-", stdin=content)
 
     def deploy(self, **environment: str) -> None:
-        """Deploy the stack as its README says, with images that the nodes have already."""
+        """Deploy the stack as its README says, with images that the nodes have already; say again what was said."""
+        self.given_before |= environment
         given = {
             "SHARED_DIR": self.s3.url,
             "AWS_ENDPOINT_URL": f"http://{HOST}:{self.s3.port}",
             "PORT": str(PORT),
             "RATE_LIMIT": "none",
+            "TLS_PROXIES": HOST,
             "STORE_POLL_INTERVAL_S": "0.5",
             "UPDATE_MONITOR": "5s",
-            **environment,
+            **self.given_before,
         }
         self.last_update = self._update().get("StartedAt")
         host = f"unix://{self.manager.folder}/docker.sock"
@@ -119,6 +122,7 @@ class Swarm(Served):
     def retries(self) -> dict[str, int]:
         """Give how often the proxy has asked again (wretr), and another one (wredis)."""
         totals = [row for row in self.counters() if row["svname"] == "BACKEND"]
+        assert totals, "nobody could be asked what the proxy has counted"
         return {name: sum(int(row[name] or 0) for row in totals) for name in ("wretr", "wredis")}
 
     def counters(self) -> list[dict[str, str]]:

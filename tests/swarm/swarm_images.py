@@ -41,6 +41,7 @@ if [ -n "${POSTGRES_USER:-}" ]; then
   fi
   exec postgres -D "$data" -c listen_addresses='*' -c unix_socket_directories=/var/run/postgresql
 fi
+[ "${1:-}" != redis-server ] || set -- "$@" --protected-mode no
 [ $# -gt 0 ] || set -- haproxy -W -db -f /usr/local/etc/haproxy/haproxy.cfg
 exec "$@"
 """

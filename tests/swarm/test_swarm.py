@@ -4,6 +4,10 @@ In the order in which the tests stand: the last one takes a node away.
 """
 
 import os
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,15 +24,31 @@ from faults import (
 )
 from givers import SEVEN, Givers
 from served import ADMIN_TOKEN
-from swarm import PASSWORD, Swarm, swarm
+from swarm import NAME, PASSWORD, Swarm, swarm
 from swarm_images import NEXT, built, ours
+from swarm_nodes import HOST
 
 REPLICAS = 2
+TIME_LIMIT_S = 15 * 60  # they take six minutes on two cores
 LIMITS_MIB = {"ui_container": 1536, "algo_container": 3072, "postgresql": 512, "redis": 128, "proxy": 1024}
 
 
 @pytest.fixture(scope="module")
-def stack(images, tmp_path_factory) -> Swarm:
+def time_limit() -> Iterator[None]:
+    """End the whole run, failed, with the nodes taken away, when these tests and their nodes have taken too long."""
+
+    def give_up(*_) -> None:
+        pytest.exit(f"the tests of the swarm have not ended within {TIME_LIMIT_S // 60} minutes", returncode=1)
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(TIME_LIMIT_S)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="module")
+def stack(time_limit, images, tmp_path_factory) -> Swarm:
     """The deployed stack, when both replicas answer and feedback can be kept."""
     work = Path(os.environ.get("SWARM_WORK") or tmp_path_factory.mktemp("swarm"))
     with built(tmp_path_factory.mktemp("swarm-images")), swarm(2, work) as stack:
@@ -53,26 +73,55 @@ def test_it_stands_as_the_file_says(stack):
 
 
 def test_each_part_reaches_what_it_needs_and_nothing_else(stack):
-    program = (  # at once: a name that is not there is looked for outside, too
-        "import socket\n"
-        "from concurrent.futures import ThreadPoolExecutor\n"
-        "def reach(place):\n"
-        "    try: socket.create_connection(place, timeout=3); return place[0]\n"
-        "    except OSError: return ''\n"
-        "print(*ThreadPoolExecutor().map(reach, [('postgresql', 5432), ('redis', 6379), ('proxy', 8404)]))\n"
+    """By name and by address; and the way out, which the networks of the database and of the counts do not have."""
+    places = {
+        "postgresql": [("postgresql", 5432), (address(stack, "postgresql", "database"), 5432)],
+        "redis": [("redis", 6379), (address(stack, "redis", "counts"), 6379)],
+        "proxy": [(address(stack, "proxy", "page"), 8404)],
+        "outside": [(HOST, stack.s3.port)],
+    }
+    names = {place: name for name, alike in places.items() for place in alike}
+    tries = "".join(
+        f"(timeout 3 bash -c '</dev/tcp/{host}/{port}' 2>/dev/null && echo {host} {port}) & " for host, port in names
     )
 
-    def reached(service: str) -> list[str]:
+    def reached(service: str) -> set[str]:
         task = stack.tasks(service)[0]
-        return task.node.python(task.container, program).split()
+        lines = task.node.docker("exec", task.container, "bash", "-c", f"{tries} wait").splitlines()
+        found = {(host, int(port)) for host, port in map(str.split, lines)}
+        return {name for name, alike in places.items() if found.intersection(alike)}
 
-    assert reached("ui_container") == ["postgresql", "redis", "proxy"]
-    assert reached("algo_container") == ["postgresql"]
+    # What the proxy counts is for all who are on its network.
+    assert reached("ui_container") == {"postgresql", "redis", "proxy", "outside"}
+    assert reached("proxy") == {"proxy", "outside"}
+    assert reached("algo_container") == {"postgresql", "outside"}
+    assert reached("postgresql") == {"postgresql"}
+    assert reached("redis") == {"redis"}
+
+
+def address(stack: Swarm, service: str, network: str) -> str:
+    task = stack.tasks(service)[0]
+    return task.node.inspect(task.container)["NetworkSettings"]["Networks"][f"{NAME}_{network}"]["IPAddress"]
 
 
 def test_the_administrator_is_known_by_the_secret_and_feedback_is_kept(stack):
     assert stack.change("/training/admin", {}, "GET") is None
     assert stack.post("/feedback", SEVEN)["id"] in stack.given()
+
+
+def test_who_guesses_the_token_behind_what_ends_tls_locks_out_nobody_else(stack):
+    def status(token: str, address: str) -> int:
+        headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": address}
+        request = urllib.request.Request(f"{stack.url}/training/admin", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return response.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    guesses = [status("a guess", "203.0.113.7") for _ in range(21)]  # more than are let in, in a minute and the next
+    assert guesses[0] == 403 and guesses[-1] == 429
+    assert status(ADMIN_TOKEN, "203.0.113.8") < 300
 
 
 def test_a_killed_replica_costs_nobody_an_answer(stack):
