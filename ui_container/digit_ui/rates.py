@@ -2,6 +2,7 @@
 
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -22,7 +23,7 @@ TOKEN_RATE = parse("10/minute")
 WRONG_TOKEN = (401, 403)
 # What is asked for by machines and browsers all the time, and what is not here at all.
 NOT_COUNTED = {*QUIET, None}
-# A storage that is away costs a request so long, and is then left alone so long.
+# A storage that is away costs a request so long; then it is looked for, so often, beside the requests.
 STORAGE_TIMEOUT_S = 0.25
 STORAGE_PAUSE_S = 2
 
@@ -45,7 +46,7 @@ class Rates:
         self._rate = None if settings.rate_limit is None else parse(settings.rate_limit)
         self._own = FixedWindowRateLimiter(Counts())
         self._shared = None if settings.rate_limit_storage is None else _shared(settings.rate_limit_storage)
-        self._away_until = 0.0
+        self._is_away = threading.Lock()  # held from when the storage failed until it answers again
 
     def count(self) -> None:
         """Count a request. Raises Problem 429 if it is one too many."""
@@ -79,13 +80,24 @@ class Rates:
 
     def _ask(self, question: Callable[[RateLimiter], Answer]) -> Answer:
         """Ask the counts of all servers, or this process's own: no bound at all would let tokens be guessed."""
-        if self._shared is not None and time.monotonic() >= self._away_until:
+        if self._shared is not None and not self._is_away.locked():
             try:
                 return question(self._shared)
             except Exception as error:  # noqa: BLE001 # whatever its client raises
-                self._away_until = time.monotonic() + STORAGE_PAUSE_S
-                log.error("RATE_LIMIT_STORAGE does not answer (%s): this worker counts by itself", type(error).__name__)
+                if self._is_away.acquire(blocking=False):
+                    name = type(error).__name__
+                    log.error("RATE_LIMIT_STORAGE does not answer (%s): this worker counts by itself", name)
+                    threading.Thread(target=self._await, args=(self._shared,), name="counts", daemon=True).start()
         return question(self._own)
+
+    def _await(self, shared: RateLimiter) -> None:
+        """Look for the storage until it answers; no request waits for that, or for the lookup of its name."""
+        while True:
+            time.sleep(STORAGE_PAUSE_S)
+            if shared.storage.check():
+                break
+        log.info("RATE_LIMIT_STORAGE answers again")
+        self._is_away.release()
 
 
 def _shared(url: str) -> RateLimiter:

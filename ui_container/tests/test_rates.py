@@ -1,7 +1,9 @@
 """An address that asks too often, or guesses the token, is told to wait; everybody else is not."""
 
+import logging
 import socket
 import sys
+import threading
 import time
 
 import pytest
@@ -9,6 +11,7 @@ from conftest import ADMIN, DIGIT_STROKES, TOKEN
 from digit_ui import counts, create_app, rates
 from digit_ui.settings import Settings
 from limits import parse
+from limits.storage import RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 
 BODY = {"strokes": DIGIT_STROKES[7]}
@@ -117,6 +120,7 @@ def test_a_token_cannot_be_guessed_by_asking_another_server(client_with, redis_s
 def test_while_redis_is_away_each_worker_counts_by_itself_and_then_all_together_again(
     client_with, redis_server, monkeypatch, caplog
 ):
+    caplog.set_level(logging.INFO)
     monkeypatch.setattr(rates, "STORAGE_PAUSE_S", 0.2)
     here, there = (client_with(RATE_LIMIT="2/hour", RATE_LIMIT_STORAGE=redis_server.url) for _ in range(2))
     redis_server.stop()
@@ -124,8 +128,27 @@ def test_while_redis_is_away_each_worker_counts_by_itself_and_then_all_together_
         assert [ask(client).status_code for _ in range(3)] == [503, 503, 429]
     assert "RATE_LIMIT_STORAGE does not answer" in caplog.text
     redis_server.start()
-    time.sleep(0.2)
+    deadline = time.monotonic() + 10
+    while caplog.text.count("answers again") < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert [ask(client).headers["RateLimit-Remaining"] for client in (here, there)] == ["1", "0"]
+
+
+def test_no_request_waits_while_a_storage_is_looked_for(client_with, redis_server, monkeypatch):
+    """As the lookup of its name may, for many seconds, while the machine that it ran on is lost."""
+    monkeypatch.setattr(rates, "STORAGE_PAUSE_S", 0)
+    client = client_with(RATE_LIMIT="2/hour", RATE_LIMIT_STORAGE=redis_server.url)
+    looked_for, may_end = threading.Event(), threading.Event()
+
+    def hangs(_storage: RedisStorage) -> bool:
+        looked_for.set()
+        return may_end.wait()
+
+    monkeypatch.setattr(RedisStorage, "check", hangs)
+    redis_server.stop()
+    assert ask(client).status_code == 503 and looked_for.wait(10)
+    assert [ask(client).status_code for _ in range(2)] == [503, 429]
+    may_end.set()
 
 
 def test_a_redis_that_says_nothing_is_waited_for_once_and_tokens_are_counted_all_the_same(client_with):
