@@ -45,7 +45,7 @@ def main() -> None:
         work = ends.enter_context(tempfile.TemporaryDirectory())
         ends.enter_context(built(Path(work)))
         stack = ends.enter_context(swarm(NODES, Path(os.environ["SWARM_WORK"])))
-        stack.deploy(REPLICAS="1", TRAINER_CPUS="0.1")  # later deployments give the same again
+        stack.deploy(REPLICAS="1", TRAINER_CPUS="0.1", RATE_LIMIT="none")  # later deployments give the same again
         faults.be_whole(stack, 1)
         versions = versions_of(stack)
         throughput = measure_throughput(stack)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from givers import Givers
 from served import ROOT
-from swarm import Swarm
+from swarm import Swarm, Task
 from swarm_images import BROKEN, NEXT
 
 FOLDS = ROOT / "benchmarks" / "folds"
@@ -56,6 +56,21 @@ def end_the_database(stack: Swarm, replicas: int, givers: Givers) -> None:
         stack.wait_until(lambda: givers.refused)
         givers.wait_for_more()
     be_whole(stack, replicas)
+
+
+def end_the_counts(stack: Swarm, replicas: int) -> None:
+    """Kill Redis, and wait until another one counts."""
+    lost = stack.task("redis")
+    stack.wait_until(lambda: counts(lost))
+    lost.node.docker("kill", lost.container)
+    stack.wait_until(lambda: any(counts(task) for task in stack.tasks("redis") if task != lost))
+    be_whole(stack, replicas)
+
+
+def counts(redis: Task) -> bool:
+    """Tell whether a Redis holds anything."""
+    held = redis.node.docker("exec", redis.container, "redis-cli", "dbsize", check=False)
+    return held.isdigit() and int(held) > 0
 
 
 def update(stack: Swarm, replicas: int, account: str = NEXT) -> None:

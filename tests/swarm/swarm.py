@@ -17,6 +17,8 @@ from swarm_images import STACK, layers
 from swarm_nodes import HOST, Node, nodes
 
 NAME = "chiffre"
+# Counted for every request, and never reached: all clients have one address.
+RATE_LIMIT = "100000/second"
 PORT = 8000
 PASSWORD = "a:b\\c/d$e"  # noqa: S105 # of a database that lives for a test
 SECRETS = {
@@ -77,7 +79,7 @@ class Swarm(Served):
             "SHARED_DIR": self.s3.url,
             "AWS_ENDPOINT_URL": f"http://{HOST}:{self.s3.port}",
             "PORT": str(PORT),
-            "RATE_LIMIT": "none",
+            "RATE_LIMIT": RATE_LIMIT,
             "TLS_PROXIES": HOST,
             "STORE_POLL_INTERVAL_S": "0.5",
             "UPDATE_MONITOR": "5s",
