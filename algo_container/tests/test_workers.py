@@ -113,14 +113,17 @@ def test_two_workers_keep_the_same_weights_and_the_chief_publishes_what_reads_mo
     }
 
 
-def test_a_killed_chief_that_comes_back_elsewhere_goes_on_from_the_checkpoint_with_the_others(easy_data, s3, tmp_path):
+@pytest.mark.parametrize("lost", [0, 1], ids=["the chief", "another"])
+def test_a_killed_worker_that_comes_back_elsewhere_goes_on_from_the_checkpoint_with_the_others(
+    easy_data, s3, tmp_path, lost
+):
     options = ("--epochs", "10", "--batch-size", "20", "--min-accuracy", "0.3")
     with started(easy_data, s3.url, tmp_path, *options) as (workers, addresses, arguments):
         workers[0].waits_for(r"Epoch  3/10")
         kept = json.loads(s3.get("training/checkpoint.json"))["steps"]
-        workers[0].kill()
-        workers[1].waits_for(r"another worker cannot be reached")
-        workers[0] = Worker(addresses, 0, arguments, tmp_path / "again.log")
+        workers[lost].kill()
+        workers[1 - lost].waits_for(r"another worker cannot be reached")
+        workers[lost] = Worker(addresses, lost, arguments, tmp_path / "again.log")
         assert [worker.ends() for worker in workers] == [0, 0], [worker.said for worker in workers]
     for worker in workers:
         (went_on_from,) = re.findall(r"going on from step (\d+) of 300", worker.said)
