@@ -20,7 +20,7 @@ from results import Chart, Table, save
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARD_ROWS, DISTINCT = 60_000, 10
-COUNTS = {"Parquet": (1, 10, 100), "gzipped CSV": (1, 10)}
+COUNTS = {"Parquet": (1, 10, 100), "gzipped CSV": (1, 10, 100)}
 ENDINGS = {"Parquet": "parquet", "gzipped CSV": "csv.gz"}
 BATCH_ROWS = 128
 PROGRAM = """
