@@ -22,9 +22,10 @@ def test_every_row_is_answered_in_its_place(count):
     assert np.array_equal(one, rows[:, :2]) and np.array_equal(other, 3 * rows)
 
 
-def test_a_network_answers_as_its_own_predict_does():
+@pytest.mark.parametrize("count", [1, 33, BLOCK_ROWS + 1])
+def test_a_network_answers_as_its_own_predict_does(count):
     keras.utils.set_random_seed(1)
-    network, pictures = build_cnn(), np.random.default_rng(0).random((33, 28, 28, 1), dtype=np.float32)
+    network, pictures = build_cnn(), np.random.default_rng(0).random((count, 28, 28, 1), dtype=np.float32)
     assert infer(network, pictures) == pytest.approx(network.predict(pictures, verbose=0), abs=1e-5)
 
 

@@ -22,7 +22,9 @@ def infer(function: Callable[[tf.Tensor], Any], rows: np.ndarray) -> Any:  # noq
     def of_block(block: tf.Tensor) -> Any:  # noqa: ANN401 # as above
         return in_parts(function, block)
 
-    blocks = [of_block(rows[start : start + BLOCK_ROWS]) for start in range(0, len(rows), BLOCK_ROWS)]
+    cut = [tf.constant(rows[start : start + BLOCK_ROWS]) for start in range(0, len(rows), BLOCK_ROWS)]
+    # A network refuses a part without rows.
+    blocks = [of_block(block) if len(block) >= PARTS else function(block) for block in cut]
     return tf.nest.map_structure(lambda *parts: np.concatenate([part.numpy() for part in parts]), *blocks)
 
 
