@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from trainer.cores import PARTS
 from trainer.dataset import Part
-from trainer.feeding import feed
+from trainer.feeding import feed, feed_blocks
+from trainer.inference import BLOCK_ROWS
 from trainer.lesson import Lesson, deal, vary_and_draw
 from trainer.network import build_cnn
 from trainer.progress import Progress
@@ -55,6 +56,17 @@ def test_a_step_of_a_single_picture_teaches_something_finite():
     lesson.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
     lesson.fit(feed(lambda: steps, len(steps)), shuffle=False, verbose=0)
     assert all(np.isfinite(weights).all() for weights in lesson.get_weights())
+
+
+@pytest.mark.parametrize("count", [1, 2, BLOCK_ROWS + 1])
+def test_any_number_of_pictures_can_be_examined(taught, count):
+    lesson, rng = taught[0], np.random.default_rng(0)
+    part = Part(rng.random((count, 28, 28, 1), np.float32), rng.integers(0, 10, count, np.uint8))
+    figures = lesson.evaluate(feed_blocks(part), verbose=0, return_dict=True)
+    probabilities = lesson.network.predict(part.x, verbose=0)
+    assert figures["accuracy"] == pytest.approx((probabilities.argmax(1) == part.y).mean())
+    losses = -np.log(np.maximum(probabilities[np.arange(count), part.y], 1e-7))
+    assert figures["loss"] == pytest.approx(losses.mean(), rel=1e-4)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 5])

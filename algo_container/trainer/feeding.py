@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.dataset import SIDE, Part
-from trainer.inference import BLOCK_ROWS
+from trainer.inference import block_of, cut
 from trainer.strokes import POINTS
 
 # What Keras does between steps costs a tenth of them; so many are left to TensorFlow alone.
@@ -21,7 +21,6 @@ STEP = (
     ),
     tf.TensorSpec([None], tf.int32),
 )
-BLOCK = (tf.TensorSpec([None, SIDE, SIDE, 1], tf.float32), tf.TensorSpec([None], tf.uint8))
 
 
 def feed(make: Callable[[], Iterable[Any]], count: int, signature: Any = STEP) -> tf.data.Dataset:  # noqa: ANN401 # TF's
@@ -36,11 +35,10 @@ def feed(make: Callable[[], Iterable[Any]], count: int, signature: Any = STEP) -
 
 def feed_blocks(part: Part) -> tf.data.Dataset:
     """Give `evaluate` pictures and labels, a block at a time."""
-    starts = range(0, len(part), BLOCK_ROWS)
+    cells = list(zip(cut(part.x), cut(part.y), strict=True))
 
     def blocks() -> Iterable[tuple[np.ndarray, np.ndarray]]:
-        for start in starts:
-            block = Part(part.x[start : start + BLOCK_ROWS], part.y[start : start + BLOCK_ROWS])
-            yield block.normalised, block.y
+        for x, y in cells:
+            yield Part(x, y).normalised, y
 
-    return feed(blocks, len(starts), BLOCK)
+    return feed(blocks, len(cells), (block_of(part.x, tf.float32), block_of(part.y, tf.uint8)))
