@@ -37,6 +37,9 @@ pretrained: .venv/algo/.ready ## Make the shipped model again (DATA=folder with 
 	rm -rf .cache/pretrained
 	DATA_DIR="$${DATA:-$${DATA_DIR:-shared}}" SHARED_DIR=.cache/pretrained VALIDATION_SHARE=0 .venv/algo/bin/python algo_container/cnn_mnist.py
 
+prepared: .venv/ui/.ready ## Convert the shipped model for the server, which then need not do it at its first start
+	cd ui_container && ../.venv/ui/bin/python prepare_model.py
+
 onnx: .venv/algo/.ready ## Give a model that an earlier trainer made its model.onnx (FOLDER=shared/pretrained)
 	cd algo_container && ../.venv/algo/bin/python -m trainer.older_model "$(abspath $(FOLDER))"
 
@@ -209,4 +212,4 @@ $(UV): tests/requirements-setup.txt
 	tests/install-browser.sh
 	touch $@
 
-.PHONY: help run train watch retrain rollback pretrained onnx runtime static test test-algo test-ui test-js test-app test-machines test-containers test-swarm test-vagrant publish fuzz check format lock vectors migration copy-feedback translations bench bench-quick bench-serving soak bench-page bench-static bench-swarm report bench-reading bench-steps bench-training bench-workers bench-shards bench-kernels bench-drawn bench-numbers bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean
+.PHONY: help run train watch retrain rollback pretrained prepared onnx runtime static test test-algo test-ui test-js test-app test-machines test-containers test-swarm test-vagrant publish fuzz check format lock vectors migration copy-feedback translations bench bench-quick bench-serving soak bench-page bench-static bench-swarm report bench-reading bench-steps bench-training bench-workers bench-shards bench-kernels bench-drawn bench-numbers bench-non-digits bench-pictures bench-loop bench-store bench-recipe cross-validation clean

@@ -22,12 +22,10 @@ START_TIMEOUT_S = 60
 def ours(work: Path, **environment: str) -> Iterator[tuple[str, int]]:
     """Serve the shipped model, its converted form kept below `work`; give the address and gunicorn's process id."""
     shutil.copytree(ROOT / "shared" / "pretrained", work / "shared" / "pretrained", dirs_exist_ok=True)
-    folders = {"SHARED_DIR": str(work / "shared"), "CACHE_DIR": str(work / "cache")}
+    chosen = {"SHARED_DIR": str(work / "shared"), "CACHE_DIR": str(work / "cache"), "RATE_LIMIT": "none", **environment}
     program = [ROOT / ".venv" / "ui" / "bin" / "gunicorn", "--config", "ui_container/gunicorn.conf.py"]
     port = free_port()
-    with _run(
-        [*program, "--pythonpath", "ui_container"], PORT=str(port), RATE_LIMIT="none", **folders, **environment
-    ) as process:
+    with _run([*program, "--pythonpath", "ui_container"], PORT=str(port), **chosen) as process:
         url = f"http://127.0.0.1:{port}"
         wait_for(f"{url}/readyz")
         yield url, process

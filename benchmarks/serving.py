@@ -45,20 +45,19 @@ def main() -> None:
     """Measure everything and leave the results."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        with ours(work) as (url, _):  # the first start, which converts the model, is measured elsewhere
+        with ours(work) as (url, _):  # the first start is measured elsewhere
             load(f"{url}/predict", bodies()["PNG"], "application/json", clients=8, seconds=1)
         compared = compare(work)
         grown = {workers: grow(work, workers) for workers in WORKERS}
         inside = in_process(work, REPETITIONS)
-        first, later, resident = starts(work)
+        start_s, resident = starts(work)
         quiet, swapping = swap_under_load(work)
     per_second = {server: Spread([one.load.per_second for one in rounds]) for server, rounds in compared.items()}
     figures = {
         "compared": {server: [asdict(one) for one in rounds] for server, rounds in compared.items()},
         "grown": {workers: {clients: vars(got) for clients, got in row.items()} for workers, row in grown.items()},
         **inside,
-        "first_start_s": first,
-        "later_start_s": later,
+        "start_s": start_s,
         "worker_mb": resident,
         "swap": {"quiet": vars(quiet), "swapping": vars(swapping)},
     }
@@ -108,8 +107,7 @@ def main() -> None:
             ("figure", "measured"),
             [
                 ("installed environment, bytecode included", f"{environment_mb():.0f} MB"),
-                ("first start, until `/readyz` answers 200", Spread(first).text("s")),
-                ("later start", Spread(later).text("s")),
+                *((way, Spread(seconds).text("s")) for way, seconds in start_s.items()),
                 ("resident memory of a worker after 2,000 answers to 64 clients", Spread(resident).text("MB", 0)),
                 ("a batch of 256", Spread(inside["batches"]).text("pictures a second", 0)),
                 (

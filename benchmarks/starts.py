@@ -6,28 +6,42 @@ import time
 from pathlib import Path
 
 from load import load
-from servers import ours, workers_mb
+from servers import ROOT, ours, workers_mb
 from stages import bodies
 
-STARTS = 3
+STARTS = 5
+FIRST = "first start, until `/readyz` answers 200"
+OWN = "the same with a model of one's own, which has to be converted"
+LATER = "later start with it"
 
 
-def starts(work: Path, count: int = STARTS) -> tuple[list[float], list[float], list[float]]:
-    """Give the seconds until `/readyz` answers, without and with a converted model, and each worker's resident MB.
+def starts(work: Path, count: int = STARTS) -> tuple[dict[str, list[float]], list[float]]:
+    """Give the seconds until `/readyz` answers for each way to start, and each worker's resident MB.
 
     Memory is that of a worker after a second of 64 clients.
     """
-    first, later, resident = [], [], []
+    seconds: dict[str, list[float]] = {FIRST: [], OWN: [], LATER: []}
+    resident: list[float] = []
     for _ in range(count):
-        shutil.rmtree(work / "cache", ignore_errors=True)
-        first.append(_start(work, []))
-        later.append(_start(work, resident))
-    return first, later, resident
+        for way, shared in ((FIRST, "shared"), (OWN, "own"), (LATER, "own")):
+            if way != LATER:
+                shutil.rmtree(work / "cache", ignore_errors=True)
+            seconds[way].append(_start(work, _own(work / shared) if way != FIRST else work / shared, resident))
+    return seconds, resident
 
 
-def _start(work: Path, resident: list[float]) -> float:
+def _own(shared_dir: Path) -> Path:
+    """Put a pair there that is not, byte for byte, the shipped one."""
+    shared_dir.mkdir(exist_ok=True)
+    pretrained = ROOT / "shared" / "pretrained"
+    shutil.copy(pretrained / "model.h5", shared_dir)
+    (shared_dir / "model.json").write_text((pretrained / "model.json").read_text() + "\n")
+    return shared_dir
+
+
+def _start(work: Path, shared_dir: Path, resident: list[float]) -> float:
     started = time.monotonic()
-    with ours(work) as (url, process):
+    with ours(work, SHARED_DIR=str(shared_dir)) as (url, process):
         seconds = time.monotonic() - started
         load(f"{url}/predict", bodies()["PNG"], "application/json", clients=64, seconds=1)
         resident += workers_mb(process)

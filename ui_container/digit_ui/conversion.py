@@ -14,6 +14,8 @@ from digit_ui.artefacts import Artefact, ArtefactError, TransientError, pair_dig
 
 # Part of the cache's key: raised when pair_reader.py writes another form, so that an old one is never read.
 FORM = 3
+# What prepare_model.py has converted: the shipped model, so that a first start has nothing to convert.
+PREPARED = Path(__file__).parent / "prepared"
 TIMEOUT_S = 120
 KEPT_FORMS = 10
 
@@ -23,7 +25,8 @@ def converted(artefact: Artefact, cache_dir: Path) -> Path:
 
     Raises ArtefactError with the reader's own sentence if the pair is no model that can be served.
     """
-    folder = cache_dir / f"{artefact.digest}-{FORM}"
+    name = f"{artefact.digest}-{FORM}"
+    folder = cache_dir / name
     if folder.is_dir():
         return folder
     cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -31,7 +34,10 @@ def converted(artefact: Artefact, cache_dir: Path) -> Path:
         if not folder.is_dir():  # another worker may have been faster
             work = Path(tempfile.mkdtemp(prefix=".partial-", dir=cache_dir))
             try:
-                _read_pair(artefact, work)
+                if (PREPARED / name).is_dir():
+                    shutil.copytree(PREPARED / name, work, dirs_exist_ok=True, copy_function=shutil.copyfile)
+                else:
+                    _read_pair(artefact, work)
                 work.rename(folder)
             finally:
                 shutil.rmtree(work, ignore_errors=True)

@@ -11,6 +11,7 @@ import numpy as np
 import openvino
 import pytest
 from conftest import DIGIT_STROKES, PAIRS, PRETRAINED, install_pair, publish, write_manifest
+from digit_ui import conversion
 from digit_ui.artefacts import ArtefactError, Candidate
 from digit_ui.classifier import Classifier
 from digit_ui.conversion import converted
@@ -382,6 +383,18 @@ def test_the_second_start_reads_the_cache_and_a_broken_cache_is_made_anew(tmp_pa
     made = (folder / "model.bin").stat().st_mtime_ns
     assert converted(artefact, tmp_path / "cache") == folder
     assert (folder / "model.bin").stat().st_mtime_ns == made
+
+
+def test_the_shipped_model_comes_converted_as_a_conversion_does_it(tmp_path, monkeypatch):
+    artefact = Candidate("shipped model", PRETRAINED, has_manifest=True).read()
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "run", None)  # no reader is started
+        come = converted(artefact, tmp_path / "come")
+    monkeypatch.setattr(conversion, "PREPARED", tmp_path / "none")
+    made = converted(artefact, tmp_path / "made")
+    files = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in (come, made)]
+    assert files[0].keys() == files[1].keys() == {"model.xml", "model.bin", "layers.xml", "layers.bin"}
+    assert files[0] == files[1], "what comes is out of date: make prepared"
 
 
 def test_the_server_process_never_imports_keras(client):
