@@ -35,7 +35,8 @@ def converted(artefact: Artefact, cache_dir: Path) -> Path:
             work = Path(tempfile.mkdtemp(prefix=".partial-", dir=cache_dir))
             try:
                 if (PREPARED / name).is_dir():
-                    shutil.copytree(PREPARED / name, work, dirs_exist_ok=True, copy_function=shutil.copyfile)
+                    for path in (PREPARED / name).iterdir():
+                        shutil.copyfile(path, work / path.name)
                 else:
                     _read_pair(artefact, work)
                 work.rename(folder)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -322,13 +323,17 @@ def test_files_replaced_while_they_are_read_are_not_cached_under_the_old_digest(
         converted(artefact, tmp_path / "cache")
 
 
-def test_only_the_newest_converted_forms_are_kept(tmp_path):
-    cache = tmp_path / "cache"
+@pytest.mark.parametrize("comes_converted", [False, True])
+def test_only_the_newest_converted_forms_are_kept(tmp_path, comes_converted):
+    cache, now = tmp_path / "cache", time.time()
     for number in range(12):
         (cache / f"old-{number}").mkdir(parents=True)
-        os.utime(cache / f"old-{number}", (number, number))
-    install_pair(tmp_path / "pair")
-    artefact = Candidate("user's own pair", tmp_path / "pair", has_manifest=False).read()
+        os.utime(cache / f"old-{number}", (now - 12 + number, now - 12 + number))
+    if comes_converted:
+        artefact = Candidate("shipped model", PRETRAINED, has_manifest=True).read()
+    else:
+        install_pair(tmp_path / "pair")
+        artefact = Candidate("user's own pair", tmp_path / "pair", has_manifest=False).read()
     newest = converted(artefact, cache)
     kept = {path.name for path in cache.iterdir() if path.is_dir()}
     assert kept == {newest.name, *(f"old-{number}" for number in range(3, 12))}
