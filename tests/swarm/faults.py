@@ -6,8 +6,9 @@ from pathlib import Path
 
 from givers import Givers
 from served import ROOT
-from swarm import Swarm, Task
+from swarm import NAME, Swarm, Task
 from swarm_images import BROKEN, NEXT
+from swarm_nodes import Node
 
 FOLDS = ROOT / "benchmarks" / "folds"
 UPDATE_S = 240
@@ -85,13 +86,34 @@ def update_to_a_broken_image(stack: Swarm, replicas: int) -> None:
     be_whole(stack, replicas)
 
 
+def take_a_node_out(stack: Swarm, replicas: int) -> None:
+    """Take the last node out and in again: all its replicas are elsewhere then."""
+    node = stack.nodes[-1]
+    stack.manager.docker("node", "update", "--availability", "drain", node.name)
+    stack.wait_until(lambda: node not in homes(stack))
+    be_whole(stack, replicas)
+    stack.manager.docker("node", "update", "--availability", "active", node.name)
+
+
+def spread(stack: Swarm, replicas: int) -> None:
+    """Spread the replicas anew as README.md says: Swarm starts new ones where few are, and ends them where many are."""
+    for count in (2 * replicas, replicas):
+        stack.manager.docker("service", "scale", "--detach", f"{NAME}_ui_container={count}")
+        be_whole(stack, count)
+
+
+def homes(stack: Swarm) -> list[Node]:
+    """Say where the replicas are."""
+    return [task.node for task in stack.tasks("ui_container")]
+
+
 def lose_a_node(stack: Swarm, replicas: int) -> None:
-    """Pull the plug of a node that has replicas, and wait until they run on the others."""
-    homes = [task.node for task in stack.tasks("ui_container")]
-    lost = max((node for node in stack.nodes if node is not stack.manager), key=homes.count)
-    assert lost in homes, "all replicas are on the manager's node"
+    """Pull the plug of a node that has replicas, but not all, and wait until they run on the others."""
+    before = homes(stack)
+    lost = max((node for node in stack.nodes if node is not stack.manager), key=before.count)
+    assert 0 < before.count(lost) < replicas, "all replicas are on one node"
     lost.pull_the_plug()
-    stack.wait_until(lambda: stack.up("page") == replicas - homes.count(lost))
+    stack.wait_until(lambda: stack.up("page") == replicas - before.count(lost))
     states = ("node", "ls", "--format", "{{.Hostname}} {{.Status}}")
     stack.wait_until(lambda: f"{lost.name} Down" in stack.manager.docker(*states))
     be_whole(stack, replicas)
