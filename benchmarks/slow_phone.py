@@ -89,7 +89,9 @@ def draw(browser: Browser, url: str, events: int, *, live: bool = False) -> Draw
             tools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
             if number % STROKE_EVENTS == STROKE_EVENTS - 1:
                 tools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        page.wait_for_function("noted.moves.every((move) => move.shownMs)")
+        # Not `wait_for_function`: what it asks a second time the page's policy forbids.
+        while not page.evaluate("noted.moves.every((move) => move.shownMs)"):
+            page.wait_for_timeout(20)
         noted = page.evaluate("noted")
     moves = noted["moves"]
     in_time = [move["isInked"] and move["shownMs"] <= FRAME_MS for move in moves]
