@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ CPU_SLOWDOWN = 4
 SLOW_4G = {"offline": False, "latency": 562.5, "downloadThroughput": 180_000, "uploadThroughput": 84_375}
 FRAME_MS = 1000 / 60
 STROKE_EVENTS = 100
+SHOWN_WITHIN_S = 30
 INSTRUMENT = Path(__file__).with_name("slow_phone.js").read_text()
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -90,7 +92,10 @@ def draw(browser: Browser, url: str, events: int, *, live: bool = False) -> Draw
             if number % STROKE_EVENTS == STROKE_EVENTS - 1:
                 tools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         # Not `wait_for_function`: what it asks a second time the page's policy forbids.
+        deadline = time.monotonic() + SHOWN_WITHIN_S
         while not page.evaluate("noted.moves.every((move) => move.shownMs)"):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{url}: a pointer event's ink was not shown within {SHOWN_WITHIN_S} s")
             page.wait_for_timeout(20)
         noted = page.evaluate("noted")
     moves = noted["moves"]
