@@ -35,10 +35,10 @@ def feed(make: Callable[[], Iterable[Any]], count: int, signature: Any = STEP) -
 
 def feed_blocks(part: Part) -> tf.data.Dataset:
     """Give `evaluate` pictures and labels, a block at a time."""
-    cells = list(zip(cut(part.x), cut(part.y), strict=True))
+    parts = list(map(Part, cut(part.x), cut(part.y)))
 
     def blocks() -> Iterable[tuple[np.ndarray, np.ndarray]]:
-        for x, y in cells:
-            yield Part(x, y).normalised, y
+        for block in parts:
+            yield block.normalised, block.y
 
-    return feed(blocks, len(cells), (block_of(part.x, tf.float32), block_of(part.y, tf.uint8)))
+    return feed(blocks, len(parts), (block_of(part.x, tf.float32), block_of(part.y, tf.uint8)))

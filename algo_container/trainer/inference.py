@@ -22,7 +22,7 @@ def infer(function: Callable[[tf.Tensor], Any], rows: np.ndarray) -> Any:  # noq
     def of_block(block: tf.Tensor) -> Any:  # noqa: ANN401 # as above
         return in_parts(function, block)
 
-    blocks = [of_block(tf.constant(block)) for block in cut(rows)]
+    blocks = [of_block(block) for block in cut(rows)]
     return tf.nest.map_structure(lambda *parts: np.concatenate([part.numpy() for part in parts]), *blocks)
 
 

@@ -25,8 +25,7 @@ def converted(artefact: Artefact, cache_dir: Path) -> Path:
 
     Raises ArtefactError with the reader's own sentence if the pair is no model that can be served.
     """
-    name = f"{artefact.digest}-{FORM}"
-    folder = cache_dir / name
+    folder = cache_dir / f"{artefact.digest}-{FORM}"
     if folder.is_dir():
         return folder
     cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -34,11 +33,7 @@ def converted(artefact: Artefact, cache_dir: Path) -> Path:
         if not folder.is_dir():  # another worker may have been faster
             work = Path(tempfile.mkdtemp(prefix=".partial-", dir=cache_dir))
             try:
-                if (PREPARED / name).is_dir():
-                    for path in (PREPARED / name).iterdir():
-                        shutil.copyfile(path, work / path.name)
-                else:
-                    _read_pair(artefact, work)
+                _convert(artefact, PREPARED / folder.name, work)
                 work.rename(folder)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
@@ -49,6 +44,14 @@ def converted(artefact: Artefact, cache_dir: Path) -> Path:
 def forget(folder: Path) -> None:
     """Drop a converted form that turned out to be unusable, so that the next attempt makes it anew."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _convert(artefact: Artefact, prepared: Path, work: Path) -> None:
+    if not prepared.is_dir():
+        _read_pair(artefact, work)
+        return
+    for path in prepared.iterdir():  # not the folder, whose time would be taken over: _prune goes by that
+        shutil.copyfile(path, work / path.name)
 
 
 def _read_pair(artefact: Artefact, work: Path) -> None:
