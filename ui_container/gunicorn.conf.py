@@ -25,6 +25,7 @@ bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '500
 wsgi_app = "digit_ui.wsgi:app"
 worker_class = runpy.run_path(str(PACKAGE / "worker.py"))["LingeringWorker"]
 worker_class.limits = limits
+worker_class.max_lingering = capacity.max_waiting
 worker_class.loads = loads = runpy.run_path(str(PACKAGE / "loads.py"))["Loads"]()
 workers = capacity.workers
 threads = capacity.threads + capacity.max_waiting
@@ -99,8 +100,11 @@ def when_ready(server) -> None:  # noqa: ANN001 # gunicorn's own type
 
 
 def post_worker_init(worker) -> None:  # noqa: ANN001 # gunicorn's own type
-    """Leave threads for short answers, and end the event streams when this worker is told to stop."""
+    """Tell the application what only its worker knows, and leave threads for short answers."""
     gc.freeze()  # what lives as long as the process need not be looked through again and again
     streams = worker.wsgi.extensions["streams"]
     streams.places = capacity.threads // 2
     streams.is_serving = lambda: worker.alive
+    metrics = worker.wsgi.extensions["metrics"]
+    metrics.came, metrics.in_line = worker.came, lambda: worker.in_line
+    worker.on_empty = worker.wsgi.extensions["turns"].say

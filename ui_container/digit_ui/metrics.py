@@ -57,9 +57,15 @@ def timed(name: str) -> Callable[[Callable[Given, Result]], Callable[Given, Resu
 
 
 class Metrics:
-    """The counters of one application. registry: None where workers count in files."""
+    """The counters of one application. registry: None where workers count in files.
+
+    came: tells when the request that is being answered came (`time.perf_counter`); in_line: tells how many have come
+    and wait for a thread. A server that knows sets both.
+    """
 
     def __init__(self) -> None:
+        self.came: Callable[[], float] = time.perf_counter
+        self.in_line: Callable[[], int] = lambda: 0
         shares_files = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         self.registry = None if shares_files else CollectorRegistry()
         self._requests = Counter(
@@ -135,12 +141,15 @@ class Metrics:
     def turns(self, working: int, waiting: int) -> None:
         """Note how many drawings are being read, and how many wait."""
         self._working.set(working)
-        self._waiting.set(waiting)
+        self._waiting.set(waiting + self.in_line())
 
     def init_app(self, app: Flask) -> None:
         """Count and time every request of `app` but those for the metrics."""
-        app.before_request(_begin)
+        app.before_request(self._begin)
         app.after_request(self._end)
+
+    def _begin(self) -> None:
+        g.began = self.came()
 
     def _end(self, response: Response) -> Response:
         if request.endpoint != UNCOUNTED:
@@ -149,7 +158,3 @@ class Metrics:
             self._requests.labels(endpoint, method, str(response.status_code)).inc()
             self._request_durations.labels(endpoint).observe(time.perf_counter() - g.began)
         return response
-
-
-def _begin() -> None:
-    g.began = time.perf_counter()

@@ -31,6 +31,11 @@ class Turns:
         """Count those who wait."""
         return len(self._waiting)
 
+    def say(self) -> None:
+        """Tell `changed` again, where it has something of its own to add."""
+        with self._changing:
+            self._say()
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for a turn and keep it. Raises Problem 503 if too many wait already, or if it does not come in time."""

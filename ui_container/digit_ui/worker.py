@@ -5,7 +5,7 @@ everybody else from an answer. Here they cost a socket each: the main thread gat
 takes too long, or who has been silent longest where too many are.
 
 gunicorn also gives a connection back to its main thread after each answer, which gives it to another thread when the
-next request is there: a third of the time that a short request takes. Here a thread waits a little for the next one.
+next request is there: a third of the time that a short request takes. Here it lingers a little (lingering.py).
 
 And of gunicorn's workers the quickest takes a new connection, which may be the same one for all clients. Here a worker
 leaves it for a moment to those that have fewer.
@@ -14,9 +14,10 @@ gunicorn.conf.py runs this as a file, so it imports nothing of ours.
 
 import errno
 import runpy
-import select
 import selectors
+import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -25,8 +26,9 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 Connection = runpy.run_path(str(Path(__file__).with_name("connection.py")))["Connection"]
+lingering = runpy.run_path(str(Path(__file__).with_name("lingering.py")))
+Lingering, PATIENCE_S = lingering["Lingering"], lingering["PATIENCE_S"]
 
-LINGER_MS = 100
 SWEEP_EVERY_S = 0.5
 # A worker that is not asleep for longer has taken a connection by then.
 LEAVE_TO_OTHERS_S = 0.002
@@ -37,22 +39,40 @@ MAX_HELD_BYTES = 32 * 2**20
 
 
 class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes without types
-    """Answers the requests of one client in one thread while they come quickly and there are threads enough.
+    """Answers in one thread the requests of all clients that ask again soon.
 
-    limits: how much a request may take, a `Limits`; loads: what all workers hold, a `Loads`; place: this one's there.
-    gunicorn.conf.py sets them.
+    limits: how much a request may take, a `Limits`; max_lingering: of how many clients the next request is awaited so;
+    loads: what all workers hold, a `Loads`; place: this one's there. gunicorn.conf.py sets them.
     """
 
     limits: Any
+    max_lingering: int
     loads: Any
     place: int
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 # gunicorn's own
         super().__init__(*args, **options)
-        self._lingering: set[object] = set()
+        self._lingering = Lingering(
+            self.max_lingering,
+            give_back=lambda conn: self.method_queue.defer(self._finish, conn, True),
+            on_lead=lambda: self.method_queue.defer(lambda: None),  # the main thread is to look after it from now on
+            on_empty=lambda: self.on_empty(),
+        )
+        self._answering = threading.local()
+        self.on_empty: Callable[[], None] = lambda: None  # the application may want to know
         self._waiting: dict[Any, None] = {}  # whose next request is not here yet, in the order in which they began
         self._held_bytes = 0
         self._next_sweep = 0.0
+
+    @property
+    def in_line(self) -> int:
+        """Count those whose next request is here and who wait for the one thread that answers them all."""
+        count: int = self._lingering.in_line
+        return count
+
+    def came(self) -> float:
+        """Give when the request came that the calling thread answers (`time.perf_counter`)."""
+        return getattr(self._answering, "since", time.perf_counter())
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take new connections or no more, and say so to the other workers."""
@@ -80,21 +100,18 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
         if self.nr_conns >= self.worker_connections:
             self._close(next(iter(self._waiting)))
 
-    def finish_request(self, conn: Any, future: Any) -> None:  # noqa: ANN401 # as above
-        """Wait for the next request, or for the client to take the last answer and leave."""
+    def enqueue_req(self, conn: Any) -> None:  # noqa: ANN401 # as above
+        """Have a thread answer."""
         if self.cfg.is_ssl:
-            super().finish_request(conn, future)
-            return
-        try:
-            is_kept = future.result()
-        except Exception:  # noqa: BLE001 # `handle` has answered and logged what it could
-            is_kept = False
-        if conn.sock.fileno() < 0:  # an answer broke off, and gunicorn has closed the connection
-            self._drop(conn)
-            return
-        if not is_kept and not conn.is_leaving:
-            conn.leave()
-        self._await(conn)
+            super().enqueue_req(conn)
+        else:
+            self.tpool.submit(self._serve, conn, time.perf_counter())
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Do what the main thread does, and see to it that no long answer keeps those waiting who linger."""
+        super().wait_for_and_dispatch_events(min(timeout, PATIENCE_S) if self._lingering.is_led else timeout)
+        if self._lingering.relieve():
+            self.tpool.submit(self._lingering.lead, self._answer_if_whole)
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Give up those whose time is over; gunicorn calls this all the time, with `force` at the end."""
@@ -105,13 +122,6 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
                 self._give_up(conn)
         super().murder_keepalived(force)
 
-    def handle(self, conn: Any) -> object:  # noqa: ANN401 # as above
-        """Answer a request and those that follow it; return what gunicorn's own does after the last one."""
-        kept = super().handle(conn)
-        while kept is True and self._next_comes(conn):
-            kept = super().handle(conn)
-        return kept
-
     def handle_request(self, req: Any, conn: Any) -> object:  # noqa: ANN401 # as above
         """Answer, and say so if nothing more can be on this connection."""
         if getattr(conn, "is_cut", False):
@@ -121,23 +131,41 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
     def _cap_keepalive(self, deadline: float) -> None:
         for conn in self._waiting:
             conn.deadline = min(conn.deadline, deadline)
+        self._lingering.close()
         super()._cap_keepalive(deadline)
 
-    def _next_comes(self, conn: Any) -> bool:  # noqa: ANN401 # as above
-        """Wait for the next request; false where the main thread is to wait for it."""
-        if self.cfg.is_ssl:
-            return False
-        if conn.resume():  # it came with the last one
-            return True
-        if conn.received or not self.alive or len(self._lingering) >= self.cfg.threads // 2:
-            return False
-        readable = select.poll()
-        readable.register(conn.sock, select.POLLIN)
-        self._lingering.add(conn)
+    def _serve(self, conn: Any, came: float) -> None:  # noqa: ANN401 # as above
+        """Answer a request, and those of all who linger if no other thread does so."""
+        self._answer(conn, came)
+        self._lingering.lead(self._answer_if_whole)
+
+    def _answer_if_whole(self, conn: Any, came: float) -> None:  # noqa: ANN401 # as above
+        if conn.receive() is True:
+            self._answer(conn, came)
+        else:  # the main thread will see whether the rest comes, or that the client has left
+            self.method_queue.defer(self._finish, conn, True)
+
+    def _answer(self, conn: Any, came: float) -> None:  # noqa: ANN401 # as above
+        """Answer a request that is here, and those that came with it. came: when it did (`time.perf_counter`)."""
+        self._answering.since = came
         try:
-            return bool(readable.poll(LINGER_MS)) and conn.receive() is True
-        finally:
-            self._lingering.discard(conn)
+            is_kept = self.handle(conn)
+            while is_kept is True and conn.resume():
+                self._answering.since = time.perf_counter()
+                is_kept = self.handle(conn)
+        except Exception:  # noqa: BLE001 # `handle` has answered and logged what it could
+            is_kept = False
+        if not (is_kept is True and not conn.received and self._lingering.add(conn)):
+            self.method_queue.defer(self._finish, conn, is_kept)
+
+    def _finish(self, conn: Any, is_kept: object) -> None:  # noqa: ANN401 # as above
+        """Wait in the main thread for the next request, or for the client to take the last answer and leave."""
+        if conn.sock.fileno() < 0:  # an answer broke off, and gunicorn has closed the connection
+            self._drop(conn)
+            return
+        if not is_kept and not conn.is_leaving:
+            conn.leave()
+        self._await(conn)
 
     def _await(self, conn: Any) -> None:  # noqa: ANN401 # as above
         """Have the main thread gather the next request."""

@@ -115,6 +115,15 @@ def test_who_waits_for_a_turn_is_counted_until_it_gives_up(app, scrape):
     assert seen == [0, 1, 0, 0] and value(scrape(), "digits_drawings_waiting") == 0
 
 
+def test_what_waits_for_a_thread_is_counted_and_timed_where_the_server_tells(app, client, scrape):
+    metrics = app.extensions["metrics"]
+    metrics.came, metrics.in_line = lambda: time.perf_counter() - 3, lambda: 2
+    client.post("/predict", json=SEVEN)
+    found = scrape()
+    assert 3 <= value(found, "digits_http_request_duration_seconds_sum", endpoint="/predict") < 30
+    assert value(found, "digits_drawings_waiting") == 2
+
+
 def test_the_model_in_service_is_named_with_its_age_its_swaps_and_what_was_refused(app, client, scrape, shared_dir):
     shipped = json.loads((PRETRAINED / "manifest.json").read_text())
     first = scrape()

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from conftest import DIGIT_STROKES
@@ -64,6 +65,46 @@ def test_more_clients_than_threads_are_all_answered(server):
 
     with ThreadPoolExecutor(100) as pool:
         assert [status for statuses in pool.map(ask, range(300)) for status in statuses] == [200] * 900
+
+
+def test_clients_that_ask_again_and_again_do_not_take_the_interpreter_from_each_other(server):
+    connections = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=30) for _ in range(4)]
+
+    def ask(connection: http.client.HTTPConnection) -> list[int]:
+        return [post(connection)[0] for _ in range(100)]
+
+    with ThreadPoolExecutor(len(connections)) as pool:
+        list(pool.map(ask, connections))
+        before = switches(server)
+        assert [status for statuses in pool.map(ask, connections) for status in statuses] == [200] * 400
+    # One wait for the next request at most, and what else the machine does; a thread for each client made it thirty.
+    assert (switches(server) - before) / 400 < 8
+    for connection in connections:
+        connection.close()
+
+
+def switches(server: Server) -> int:
+    """Count how often the threads of the one worker have begun to wait or were interrupted."""
+    (worker,) = {
+        line["process"]
+        for line in map(json.loads, (line for line in server.log().splitlines() if line.startswith("{")))
+        if line.get("route") == "/predict"
+    }
+    statuses = [path.read_text() for path in Path(f"/proc/{worker}/task").glob("*/status")]
+    return sum(int(count) for status in statuses for count in re.findall(r"ctxt_switches:\s+(\d+)", status))
+
+
+def test_a_long_answer_keeps_nobody_waiting_who_has_just_been_answered(server):
+    long, short = (http.client.HTTPConnection("127.0.0.1", server.port, timeout=30) for _ in range(2))
+    for connection in (long, short):
+        assert post(connection)[0] == 200
+    long.request("GET", "/training/events")
+    with long.getresponse() as events:
+        assert events.readline() == b"event: status\n"
+        for _ in range(3):
+            assert post(short)[0] == 200
+    for connection in (long, short):
+        connection.close()
 
 
 @pytest.mark.parametrize("server", [2], indirect=True)
