@@ -104,9 +104,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.add(operations.bp)
     if settings.metrics:
         app.add(scraping.bp)
-    app.after_request(
-        partial(_secure, {"Content-Security-Policy": content_security_policy(loaded), **SECURITY_HEADERS})
-    )
+    app.after_request(partial(_secure, content_security_policy(loaded)))
     return app
 
 
@@ -116,7 +114,7 @@ def _store_watch(settings: Settings) -> StoreWatch | None:
     return StoreWatch(settings.store_url, settings.shared_dir, settings.store_poll_interval_s)
 
 
-def _secure(headers: dict[str, str], response: Response) -> Response:
-    for name, value in headers.items():
-        response.headers.setdefault(name, value)
+def _secure(policy: str, response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", policy)  # some pages have one of their own
+    response.headers.extend(SECURITY_HEADERS)
     return response

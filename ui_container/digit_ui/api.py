@@ -1,5 +1,6 @@
 """What the service promises to programs: OpenAPI 3.1, made from the views and from the models that they check with."""
 
+from collections.abc import Callable
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -71,6 +72,10 @@ class Described(OpenAPI):
             validation_error_callback=_refuse,
         )
         self.bodies: dict[str, dict[str, Any]] = {}
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Give the function itself: none here is a coroutine, which Flask would look for a dozen times a request."""
+        return func
 
     def add(self, operations: "ApiBlueprint") -> None:
         """Add views and their part of the description."""
