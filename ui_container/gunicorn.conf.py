@@ -25,7 +25,7 @@ bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '500
 wsgi_app = "digit_ui.wsgi:app"
 worker_class = runpy.run_path(str(PACKAGE / "worker.py"))["LingeringWorker"]
 worker_class.limits = limits
-worker_class.max_lingering = capacity.max_waiting
+worker_class.max_lingering, worker_class.spare_threads = capacity.max_waiting, capacity.threads
 worker_class.loads = loads = runpy.run_path(str(PACKAGE / "loads.py"))["Loads"]()
 workers = capacity.workers
 threads = capacity.threads + capacity.max_waiting
@@ -106,5 +106,6 @@ def post_worker_init(worker) -> None:  # noqa: ANN001 # gunicorn's own type
     streams.places = capacity.threads // 2
     streams.is_serving = lambda: worker.alive
     metrics = worker.wsgi.extensions["metrics"]
-    metrics.came, metrics.in_line = worker.came, lambda: worker.in_line
-    worker.on_empty = worker.wsgi.extensions["turns"].say
+    metrics.seen_at, metrics.in_line = worker.seen_at, worker.in_line
+    turns = worker.wsgi.extensions["turns"]
+    turns.seen_at, worker.on_line_empty = worker.seen_at, turns.say

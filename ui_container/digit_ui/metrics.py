@@ -59,12 +59,12 @@ def timed(name: str) -> Callable[[Callable[Given, Result]], Callable[Given, Resu
 class Metrics:
     """The counters of one application. registry: None where workers count in files.
 
-    came: tells when the request that is being answered came (`time.perf_counter`); in_line: tells how many have come
-    and wait for a thread. A server that knows sets both.
+    seen_at: tells when the request that is being answered was seen to be here (`time.perf_counter`); in_line: how many
+    are here and wait for a thread. A server that knows sets both.
     """
 
     def __init__(self) -> None:
-        self.came: Callable[[], float] = time.perf_counter
+        self.seen_at: Callable[[], float] = time.perf_counter
         self.in_line: Callable[[], int] = lambda: 0
         shares_files = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         self.registry = None if shares_files else CollectorRegistry()
@@ -73,7 +73,7 @@ class Metrics:
         )
         self._request_durations = Histogram(
             "digits_http_request_duration_seconds",
-            "From the request's head to the answer's, the wait for a turn included.",
+            "From when the request is here to the answer's head, the wait for a thread and for a turn included.",
             ["endpoint"],
             buckets=REQUEST_BUCKETS_S,
             registry=self.registry,
@@ -115,7 +115,7 @@ class Metrics:
         )
         self._waiting = Gauge(
             "digits_drawings_waiting",
-            "Drawings that wait for their turn.",
+            "Drawings that wait for their turn, and all requests that wait for a thread.",
             multiprocess_mode="livesum",
             registry=self.registry,
         )
@@ -149,7 +149,7 @@ class Metrics:
         app.after_request(self._end)
 
     def _begin(self) -> None:
-        g.began = self.came()
+        g.began = self.seen_at()
 
     def _end(self, response: Response) -> Response:
         if request.endpoint != UNCOUNTED:

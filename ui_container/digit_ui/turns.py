@@ -1,7 +1,9 @@
 """Whose turn it is to have a drawing read: as many at once as there are cores, the others in a queue that ends."""
 
+import heapq
+import itertools
 import threading
-from collections import deque
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,7 +16,8 @@ class Turns:
     """Lets `at_once` threads work and `max_waiting` others wait for them, first come, first served.
 
     More than the cores can do at once makes nobody's answer come sooner, and everybody's later. `changed` is told how
-    many work and how many wait.
+    many work and how many wait; `seen_at` tells when the request came that the calling thread answers, which may have
+    waited for its thread already.
     """
 
     def __init__(self, at_once: int, max_waiting: int, max_wait_s: float) -> None:
@@ -23,7 +26,9 @@ class Turns:
         self.max_wait_s = max_wait_s
         self.changed: Callable[[int, int], None] = lambda *_: None
         self._working = 0
-        self._waiting: deque[threading.Event] = deque()
+        self.seen_at: Callable[[], float] = time.perf_counter
+        self._waiting: list[tuple[float, int, threading.Event]] = []  # a heap
+        self._arrivals = itertools.count()
         self._changing = threading.Lock()
 
     @property
@@ -32,7 +37,7 @@ class Turns:
         return len(self._waiting)
 
     def say(self) -> None:
-        """Tell `changed` again, where it has something of its own to add."""
+        """Tell `changed` again: it may add others who wait, of whom nothing is known here."""
         with self._changing:
             self._say()
 
@@ -59,16 +64,18 @@ class Turns:
                     RETRY_AFTER_S,
                 )
             called = threading.Event()
-            self._waiting.append(called)
+            place = (self.seen_at(), next(self._arrivals), called)
+            heapq.heappush(self._waiting, place)
             self._say()
         if not called.wait(self.max_wait_s):
-            self._give_up(called)
+            self._give_up(place)
 
-    def _give_up(self, called: threading.Event) -> None:
+    def _give_up(self, place: tuple[float, int, threading.Event]) -> None:
         with self._changing:
-            if called.is_set():  # just now, after all
+            if place not in self._waiting:  # called just now, after all
                 return
-            self._waiting.remove(called)
+            self._waiting.remove(place)
+            heapq.heapify(self._waiting)
             self._say()
         raise Problem(
             503,
@@ -81,7 +88,7 @@ class Turns:
         """Give the turn to who has waited longest, so that nobody who comes now can be faster."""
         with self._changing:
             if self._waiting:
-                self._waiting.popleft().set()
+                heapq.heappop(self._waiting)[-1].set()
             else:
                 self._working -= 1
             self._say()

@@ -36,43 +36,55 @@ LEAVE_TO_OTHERS_S = 0.002
 STOPPING_S = 2
 # Of all requests that are being sent or answered: many drawings, or sixteen of the largest bodies by default.
 MAX_HELD_BYTES = 32 * 2**20
+# Only the main thread counts them; who has sent more than this goes back to it after each answer.
+MAX_LINGERING_BYTES = 64 * 1024
 
 
 class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes without types
     """Answers in one thread the requests of all clients that ask again soon.
 
-    limits: how much a request may take, a `Limits`; max_lingering: of how many clients the next request is awaited so;
-    loads: what all workers hold, a `Loads`; place: this one's there. gunicorn.conf.py sets them.
+    limits: how much a request may take, a `Limits`; max_lingering: how many clients that have been answered one thread
+    waits for; spare_threads: how many there are beside those that wait their turn; loads: what all workers hold, a
+    `Loads`; place: this one's there. gunicorn.conf.py sets them.
+
+    The main thread takes connections and gathers requests, and gives each that is whole to a thread (`_serve`). Who has
+    been answered lingers for the leader, which answers in the same way (`_answer_if_whole`), or goes back to the main
+    thread (`_finish`).
     """
 
     limits: Any
     max_lingering: int
+    spare_threads: int
     loads: Any
     place: int
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 # gunicorn's own
         super().__init__(*args, **options)
-        self._lingering = Lingering(
-            self.max_lingering,
-            give_back=lambda conn: self.method_queue.defer(self._finish, conn, True),
-            on_lead=lambda: self.method_queue.defer(lambda: None),  # the main thread is to look after it from now on
-            on_empty=lambda: self.on_empty(),
-        )
+        self.on_line_empty: Callable[[], None] = lambda: None  # the application may want to know
+        self._lingering: Any = None
         self._answering = threading.local()
-        self.on_empty: Callable[[], None] = lambda: None  # the application may want to know
         self._waiting: dict[Any, None] = {}  # whose next request is not here yet, in the order in which they began
         self._held_bytes = 0
         self._next_sweep = 0.0
 
-    @property
+    def init_process(self) -> None:
+        """Begin in the worker's own process: its selectors are not to be the parent's."""
+        self._lingering = Lingering(
+            min(self.max_lingering, self.worker_connections // 2),
+            give_back=lambda conn: self.method_queue.defer(self._finish, conn, True),
+            on_lead=lambda: self.method_queue.defer(lambda: None),  # wakes the main thread, which then looks more often
+            on_line_empty=lambda: self.on_line_empty(),
+        )
+        super().init_process()
+
     def in_line(self) -> int:
-        """Count those whose next request is here and who wait for the one thread that answers them all."""
+        """Count those whose next request is here and who wait for the leader."""
         count: int = self._lingering.in_line
         return count
 
-    def came(self) -> float:
-        """Give when the request came that the calling thread answers (`time.perf_counter`)."""
-        return getattr(self._answering, "since", time.perf_counter())
+    def seen_at(self) -> float:
+        """Give when the request that the calling thread answers was seen to be here (`time.perf_counter`)."""
+        return getattr(self._answering, "seen_at", time.perf_counter())
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take new connections or no more, and say so to the other workers."""
@@ -110,8 +122,11 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Do what the main thread does, and see to it that no long answer keeps those waiting who linger."""
         super().wait_for_and_dispatch_events(min(timeout, PATIENCE_S) if self._lingering.is_led else timeout)
-        if self._lingering.relieve():
-            self.tpool.submit(self._lingering.lead, self._answer_if_whole)
+        busy = self.nr_conns - len(self._waiting) - self._lingering.count
+        for conn, seen_at in self._lingering.relieve(max(0, self.spare_threads - busy)):
+            self.tpool.submit(self._serve_asking, conn, seen_at)
+        if self._lingering.needs_leader():
+            self.tpool.submit(self._lead)
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Give up those whose time is over; gunicorn calls this all the time, with `force` at the end."""
@@ -134,28 +149,42 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
         self._lingering.close()
         super()._cap_keepalive(deadline)
 
-    def _serve(self, conn: Any, came: float) -> None:  # noqa: ANN401 # as above
-        """Answer a request, and those of all who linger if no other thread does so."""
-        self._answer(conn, came)
-        self._lingering.lead(self._answer_if_whole)
+    def _serve(self, conn: Any, seen_at: float) -> None:  # noqa: ANN401 # as above
+        """Answer in a thread a request that is here, then lead unless another thread does."""
+        self._answer(conn, seen_at)
+        self._lead()
 
-    def _answer_if_whole(self, conn: Any, came: float) -> None:  # noqa: ANN401 # as above
+    def _serve_asking(self, conn: Any, seen_at: float) -> None:  # noqa: ANN401 # as above
+        """Do the same for somebody whom the leader did not get to."""
+        self._answer_if_whole(conn, seen_at)
+        self._lead()
+
+    def _lead(self) -> None:
+        try:
+            self._lingering.lead(self._answer_if_whole)
+        except Exception:
+            self.log.exception("A thread that answers has failed, and another one takes its place.")
+
+    def _answer_if_whole(self, conn: Any, seen_at: float) -> None:  # noqa: ANN401 # as above
         if conn.receive() is True:
-            self._answer(conn, came)
+            self._answer(conn, seen_at)
         else:  # the main thread will see whether the rest comes, or that the client has left
             self.method_queue.defer(self._finish, conn, True)
 
-    def _answer(self, conn: Any, came: float) -> None:  # noqa: ANN401 # as above
-        """Answer a request that is here, and those that came with it. came: when it did (`time.perf_counter`)."""
-        self._answering.since = came
+    def _answer(self, conn: Any, seen_at: float) -> None:  # noqa: ANN401 # as above
+        """Answer a request that is here, and those that came with it; then the client lingers, or goes back."""
+        self._answering.seen_at = seen_at
+        lingers = False
         try:
             is_kept = self.handle(conn)
             while is_kept is True and conn.resume():
-                self._answering.since = time.perf_counter()
+                self._answering.seen_at = time.perf_counter()
                 is_kept = self.handle(conn)
+            if is_kept is True and not conn.received and conn.counted <= MAX_LINGERING_BYTES:
+                lingers = self._lingering.add(conn)
         except Exception:  # noqa: BLE001 # `handle` has answered and logged what it could
             is_kept = False
-        if not (is_kept is True and not conn.received and self._lingering.add(conn)):
+        if not lingers:
             self.method_queue.defer(self._finish, conn, is_kept)
 
     def _finish(self, conn: Any, is_kept: object) -> None:  # noqa: ANN401 # as above

@@ -19,7 +19,9 @@ def given_back():
 def make(given_back):
     """Make what is tested, for so many connections."""
     nothing = lambda: None  # noqa: E731
-    return lambda most=9, on_empty=nothing: Lingering(most, given_back.append, on_lead=nothing, on_empty=on_empty)
+    return lambda most=9, on_line_empty=nothing: Lingering(
+        most, given_back.append, on_lead=nothing, on_line_empty=on_line_empty
+    )
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def test_one_thread_answers_all_in_the_order_in_which_they_were_seen_to_ask(make
     lingering, answered, threads = make(), [], set()
     connections = [pair() for _ in range(3)]
 
-    def answer(conn, _came: float) -> None:
+    def answer(conn, _seen_at: float) -> None:
         conn.sock.recv(9)
         answered.append(conn)
         threads.add(threading.get_ident())
@@ -74,7 +76,7 @@ def test_one_thread_answers_all_in_the_order_in_which_they_were_seen_to_ask(make
 
 def test_how_many_are_in_line_is_known_and_when_nobody_is_any_longer(make, pair, given_back):
     told, in_line = [], []
-    lingering = make(on_empty=lambda: told.append(lingering.in_line))
+    lingering = make(on_line_empty=lambda: told.append(lingering.in_line))
     connections = [pair() for _ in range(3)]
     for conn in connections:
         conn.client.close()  # which also is something that comes, and is no drawing
@@ -104,7 +106,7 @@ def test_who_is_silent_is_given_back_though_others_ask_all_the_time(make, pair, 
     lingering, silent, asking = make(), pair(), pair()
     asking.client.send(b"ask")
 
-    def answer(conn, _came: float) -> None:
+    def answer(conn, _seen_at: float) -> None:
         if not given_back:
             lingering.add(conn)  # unread, so it asks still
 
@@ -123,34 +125,110 @@ def test_there_are_only_so_many_and_none_after_the_end(make, pair, given_back):
     assert given_back == [first, second] and not lingering.add(first)
 
 
-def test_where_an_answer_takes_long_another_thread_goes_on(make, pair):
-    lingering, begun, end, answered = make(), threading.Event(), threading.Event(), threading.Event()
-    long, short = pair(), pair()
+@pytest.fixture
+def slow(make, pair):
+    """Begin an answer that takes until `end` is set, and gives the connection back to those who linger."""
+    lingering, begun, end, answered = make(), threading.Event(), threading.Event(), []
+    conn = pair()
 
-    def answer(conn, _came: float) -> None:
-        if conn is short:
-            answered.set()
-        else:
+    def answer(asking, _seen_at: float) -> None:
+        asking.sock.recv(9)
+        if asking is conn and not begun.is_set():
             begun.set()
             end.wait()
+        answered.append(asking)
+        lingering.add(asking)
 
-    long.client.send(b"ask")
-    lingering.add(long)
-    first = lead(lingering, answer)
+    conn.client.send(b"ask")
+    lingering.add(conn)
+    thread = lead(lingering, answer)
     assert begun.wait(10)
-    short.client.send(b"ask")
-    lingering.add(short)
-    lingering.lead(answer)  # returns: the other one still leads
-    assert not answered.is_set()
-    until(lingering.relieve)
-    lead(lingering, answer)
-    assert answered.wait(10) and first.is_alive()
+    yield SimpleNamespace(lingering=lingering, conn=conn, answer=answer, end=end, thread=thread, answered=answered)
     end.set()
-    first.join(10)
-    assert not first.is_alive()
 
 
-def test_a_thread_that_waits_is_not_relieved(make, pair, monkeypatch):
+def dismissed(lingering: Lingering, threads: int = 0) -> list:
+    """Wait until the leader is dismissed; give those who get a thread of their own."""
+    given = []
+
+    def is_dismissed() -> bool:
+        given.extend(conn for conn, _ in lingering.relieve(threads))
+        return not lingering.is_led
+
+    until(is_dismissed)
+    return given
+
+
+def test_where_an_answer_takes_long_another_thread_goes_on(slow, pair):
+    short = pair()
+    short.client.send(b"ask")
+    slow.lingering.add(short)
+    slow.lingering.lead(slow.answer)  # returns: the other one leads still
+    assert slow.answered == [] and not slow.lingering.needs_leader()
+    assert dismissed(slow.lingering) == [] and slow.lingering.needs_leader()
+    lead(slow.lingering, slow.answer)
+    until(lambda: slow.answered == [short])
+    assert slow.thread.is_alive()
+    slow.end.set()
+    slow.thread.join(10)
+    assert not slow.thread.is_alive()
+
+
+@pytest.mark.parametrize("threads", [0, 2, 9])
+def test_behind_a_long_answer_those_in_line_get_the_threads_that_there_are(make, pair, threads):
+    lingering, begun, end, answered = make(), threading.Event(), threading.Event(), []
+    connections = [pair() for _ in range(5)]
+    for conn in connections:
+        conn.client.send(b"ask")
+        lingering.add(conn)
+    lead(lingering, lambda *_: (begun.set(), end.wait()))
+    assert begun.wait(10) and lingering.in_line == 4
+    given = connections[1 : 1 + threads]
+    assert dismissed(lingering, threads) == given
+    assert lingering.needs_leader() == (len(given) < 4)
+    lead(lingering, lambda conn, _seen_at: answered.append(conn)).join(10)
+    assert answered == connections[1 + len(given) :]
+    end.set()
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_after_a_long_answer_its_own_thread_waits_for_the_next_request_if_no_other_does(slow, pair, others, given_back):
+    """Whether another thread has led meanwhile, and has ended as nobody asked, or not."""
+    silent = [pair() for _ in range(others)]
+    for conn in silent:
+        slow.lingering.add(conn)
+    dismissed(slow.lingering)
+    lead(slow.lingering, slow.answer).join(10)
+    assert given_back == silent and slow.answered == []
+    slow.end.set()
+    until(lambda: len(slow.answered) == 1)
+    slow.conn.client.send(b"again")
+    until(lambda: len(slow.answered) == 2)
+    slow.thread.join(10)
+    assert given_back == [*silent, slow.conn] and not slow.lingering.is_led
+
+
+def test_an_error_ends_a_leader_and_nothing_else(make, pair):
+    lingering, answered = make(), threading.Event()
+    first, second = pair(), pair()
+    for conn in (first, second):
+        conn.client.send(b"ask")
+        lingering.add(conn)
+    with pytest.raises(ZeroDivisionError):
+        lingering.lead(lambda *_: 1 / 0)
+    assert not lingering.is_led and lingering.needs_leader()
+    lead(lingering, lambda *_: answered.set())
+    assert answered.wait(10)
+
+
+def test_nobody_waits_where_nobody_lingers(make):
+    lingering = make()
+    began = time.monotonic()
+    lingering.lead(pytest.fail)
+    assert not lingering.is_led and time.monotonic() - began < lingering_module.LINGER_S
+
+
+def test_a_thread_that_waits_is_not_dismissed(make, pair, monkeypatch):
     monkeypatch.setattr(lingering_module, "LINGER_S", 60)
     lingering, answered = make(), threading.Event()
     conn = pair()
@@ -158,22 +236,6 @@ def test_a_thread_that_waits_is_not_relieved(make, pair, monkeypatch):
     lead(lingering, lambda *_: answered.set())
     until(lambda: lingering.is_led)
     time.sleep(2 * PATIENCE_S)
-    assert not lingering.relieve() and lingering.is_led
+    assert list(lingering.relieve(9)) == [] and lingering.is_led
     conn.client.send(b"ask")
     assert answered.wait(10)
-
-
-def test_after_a_long_answer_that_nobody_waits_for_whoever_comes_next_leads(make, pair):
-    lingering, begun, end, answered = make(), threading.Event(), threading.Event(), threading.Event()
-    conn, later = pair(), pair()
-    conn.client.send(b"ask")
-    lingering.add(conn)
-    lead(lingering, lambda *_: (begun.set(), end.wait()))
-    assert begun.wait(10)
-    time.sleep(2 * PATIENCE_S)
-    assert not lingering.relieve() and not lingering.is_led
-    later.client.send(b"ask")
-    lingering.add(later)
-    lead(lingering, lambda *_: answered.set())
-    assert answered.wait(10)
-    end.set()

@@ -117,7 +117,7 @@ def test_who_waits_for_a_turn_is_counted_until_it_gives_up(app, scrape):
 
 def test_what_waits_for_a_thread_is_counted_and_timed_where_the_server_tells(app, client, scrape):
     metrics = app.extensions["metrics"]
-    metrics.came, metrics.in_line = lambda: time.perf_counter() - 3, lambda: 2
+    metrics.seen_at, metrics.in_line = lambda: time.perf_counter() - 3, lambda: 2
     client.post("/predict", json=SEVEN)
     found = scrape()
     assert 3 <= value(found, "digits_http_request_duration_seconds_sum", endpoint="/predict") < 30

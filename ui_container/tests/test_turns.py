@@ -52,6 +52,22 @@ def test_who_came_first_is_served_first():
     assert came == ["0", "1", "2", "3", "4"]
 
 
+def test_who_has_waited_for_a_thread_before_is_served_as_that_says():
+    turns, came = Turns(at_once=1, max_waiting=10, max_wait_s=30), []
+    first = Asker(turns, came, "first")
+    until(lambda: came)
+    askers = {}
+    for number, seen_at in enumerate((3.0, 1.0, 2.0, 1.0)):
+        turns.seen_at = lambda seen_at=seen_at: seen_at
+        name = f"{seen_at}, {number}"
+        askers[name] = Asker(turns, came, name)
+        until(lambda number=number: turns.waiting == number + 1)
+    first.leave()
+    for name in ("1.0, 1", "1.0, 3", "2.0, 2", "3.0, 0"):
+        until(lambda name=name: came[-1] == name)
+        askers[name].leave()
+
+
 def test_as_many_work_at_once_as_are_let():
     turns, came = Turns(at_once=3, max_waiting=10, max_wait_s=30), []
     askers = [Asker(turns, came, str(number)) for number in range(5)]

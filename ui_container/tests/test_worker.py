@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import DIGIT_STROKES
+from digit_ui.api import MAX_DRAWINGS
 from test_streams import Server
 
 BODY = json.dumps({"strokes": DIGIT_STROKES[7]})
@@ -105,6 +106,19 @@ def test_a_long_answer_keeps_nobody_waiting_who_has_just_been_answered(server):
             assert post(short)[0] == 200
     for connection in (long, short):
         connection.close()
+
+
+def test_a_client_whose_answers_take_long_is_answered_again_and_again(server):
+    many = json.dumps([{"strokes": DIGIT_STROKES[8]}] * MAX_DRAWINGS)  # longer than the leader has for an answer
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.connect()
+    first = connection.sock
+    for body in [BODY, many] * 10:
+        connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+        with connection.getresponse() as answer:
+            assert answer.status == 200 and answer.read()
+    assert connection.sock is first
+    connection.close()
 
 
 @pytest.mark.parametrize("server", [2], indirect=True)
