@@ -15,7 +15,8 @@ class Capacity:
     """What each of the worker processes does at once.
 
     at_once: drawings read, so that all workers together keep the cores busy and no more; max_waiting: requests that
-    wait for that, each in a thread; max_wait_s: after which they are refused; threads: for all other requests.
+    wait for that, each in a thread, and as many clients that linger in one; max_wait_s: after which they are refused;
+    threads: for all other requests.
     """
 
     workers: int

@@ -2,7 +2,8 @@
 
 Python runs one thread at a time. Where each waits for its own client, those that have a request take the interpreter
 from each other wherever one might block, thirty times an answer, which costs a third of the processor's time. So one
-thread, the leader, answers all of them in turn. Where an answer takes long, the others do not wait for it.
+thread, the leader, answers all of them in turn. Where an answer takes long, the others wait for it no longer than twice
+`PATIENCE_S`.
 
 worker.py runs this as a file, so it imports nothing of ours.
 """
@@ -11,7 +12,7 @@ import selectors
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 LINGER_S = 0.1
@@ -81,6 +82,7 @@ class Lingering:
         """
         while (me := self._take_the_lead()) is not None:
             try:
+                self._on_lead()
                 while (asking := self._next(me)) is not None:
                     answer(*asking)
             finally:
@@ -88,7 +90,7 @@ class Lingering:
                     if self._leader is me:  # an error ends it
                         self._leader = self._answering_since = None
 
-    def relieve(self, threads: int) -> Iterable[Asking]:
+    def relieve(self, threads: int) -> Sequence[Asking]:
         """Dismiss a leader that takes long over an answer, and give as many of those in line as there are `threads`.
 
         Their answers may take as long, which they are not to do one after the other.
@@ -109,21 +111,20 @@ class Lingering:
         with self._changing:
             if self._leader is not None or self.count == 0:
                 return None
-            self._leader = me = object()
-        self._on_lead()
-        return me
+            self._leader = object()
+            return self._leader
 
     def _next(self, me: object) -> Asking | None:
-        """Wait for somebody who asks; None if nobody lingers, or if this leader has been dismissed."""
+        """Wait for somebody who asks; None if nobody lingers any longer, or if this leader has been dismissed."""
         while True:
             with self._changing:
                 if self._leader is not me:
                     return None
                 self._answering_since = None
                 has_line = bool(self._line)
-            if self._had_line and not has_line:
+            had_line, self._had_line = self._had_line, has_line
+            if had_line and not has_line:
                 self._on_line_empty()
-            self._had_line = has_line
             events = self._silent.select(0 if has_line else LINGER_S)
             with self._changing:
                 for key, _ in events:

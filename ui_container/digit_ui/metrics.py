@@ -60,7 +60,7 @@ class Metrics:
     """The counters of one application. registry: None where workers count in files.
 
     seen_at: tells when the request that is being answered was seen to be here (`time.perf_counter`); in_line: how many
-    are here and wait for a thread. A server that knows sets both.
+    are here and wait for the one thread that answers them all. A server that knows sets both.
     """
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class Metrics:
         )
         self._waiting = Gauge(
             "digits_drawings_waiting",
-            "Drawings that wait for their turn, and all requests that wait for a thread.",
+            "Drawings that wait for their turn, and requests in line for the thread that answers most.",
             multiprocess_mode="livesum",
             registry=self.registry,
         )

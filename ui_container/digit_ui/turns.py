@@ -17,7 +17,7 @@ class Turns:
 
     More than the cores can do at once makes nobody's answer come sooner, and everybody's later. `changed` is told how
     many work and how many wait; `seen_at` tells when the request came that the calling thread answers, which may have
-    waited for its thread already.
+    waited for its thread already: nobody waits longer than `max_wait_s` for both.
     """
 
     def __init__(self, at_once: int, max_waiting: int, max_wait_s: float) -> None:
@@ -67,7 +67,7 @@ class Turns:
             place = (self.seen_at(), next(self._arrivals), called)
             heapq.heappush(self._waiting, place)
             self._say()
-        if not called.wait(self.max_wait_s):
+        if not called.wait(max(0.0, self.max_wait_s - (time.perf_counter() - place[0]))):
             self._give_up(place)
 
     def _give_up(self, place: tuple[float, int, threading.Event]) -> None:
@@ -85,7 +85,7 @@ class Turns:
         )
 
     def _pass_on(self) -> None:
-        """Give the turn to who has waited longest, so that nobody who comes now can be faster."""
+        """Give the turn to whose request came first."""
         with self._changing:
             if self._waiting:
                 heapq.heappop(self._waiting)[-1].set()

@@ -36,16 +36,16 @@ LEAVE_TO_OTHERS_S = 0.002
 STOPPING_S = 2
 # Of all requests that are being sent or answered: many drawings, or sixteen of the largest bodies by default.
 MAX_HELD_BYTES = 32 * 2**20
-# Only the main thread counts them; who has sent more than this goes back to it after each answer.
-MAX_LINGERING_BYTES = 64 * 1024
+# While a client lingers nobody counts anew what it sends, and all who do are not to make up more than this share.
+LINGERING_SHARE = 4
 
 
 class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes without types
     """Answers in one thread the requests of all clients that ask again soon.
 
     limits: how much a request may take, a `Limits`; max_lingering: how many clients that have been answered one thread
-    waits for; spare_threads: how many there are beside those that wait their turn; loads: what all workers hold, a
-    `Loads`; place: this one's there. gunicorn.conf.py sets them.
+    waits for; spare_threads: where an answer takes long, those in line get threads of their own until so many are busy;
+    loads: what all workers hold, a `Loads`; place: this one's there. gunicorn.conf.py sets them.
 
     The main thread takes connections and gathers requests, and gives each that is whole to a thread (`_serve`). Who has
     been answered lingers for the leader, which answers in the same way (`_answer_if_whole`), or goes back to the main
@@ -60,8 +60,10 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 # gunicorn's own
         super().__init__(*args, **options)
-        self.on_line_empty: Callable[[], None] = lambda: None  # the application may want to know
+        self.on_shorter_line: Callable[[], None] = lambda: None  # the application may want to know
         self._lingering: Any = None
+        self._is_leader_coming = False
+        self._max_counted = 0
         self._answering = threading.local()
         self._waiting: dict[Any, None] = {}  # whose next request is not here yet, in the order in which they began
         self._held_bytes = 0
@@ -69,11 +71,13 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
 
     def init_process(self) -> None:
         """Begin in the worker's own process: its selectors are not to be the parent's."""
+        most = max(1, min(self.max_lingering, self.worker_connections // 2))
+        self._max_counted = MAX_HELD_BYTES // LINGERING_SHARE // most
         self._lingering = Lingering(
-            min(self.max_lingering, self.worker_connections // 2),
+            most,
             give_back=lambda conn: self.method_queue.defer(self._finish, conn, True),
             on_lead=lambda: self.method_queue.defer(lambda: None),  # wakes the main thread, which then looks more often
-            on_line_empty=lambda: self.on_line_empty(),
+            on_line_empty=lambda: self.on_shorter_line(),
         )
         super().init_process()
 
@@ -123,10 +127,15 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
         """Do what the main thread does, and see to it that no long answer keeps those waiting who linger."""
         super().wait_for_and_dispatch_events(min(timeout, PATIENCE_S) if self._lingering.is_led else timeout)
         busy = self.nr_conns - len(self._waiting) - self._lingering.count
-        for conn, seen_at in self._lingering.relieve(max(0, self.spare_threads - busy)):
+        # Where many threads wait their turn already, another one would only make them take the interpreter more often.
+        relieved = self._lingering.relieve(max(0, self.spare_threads - busy))
+        for conn, seen_at in relieved:
             self.tpool.submit(self._serve_asking, conn, seen_at)
-        if self._lingering.needs_leader():
-            self.tpool.submit(self._lead)
+        if relieved:
+            self.on_shorter_line()
+        if self._lingering.needs_leader() and not self._is_leader_coming:
+            self._is_leader_coming = True
+            self.tpool.submit(self._come_to_lead)
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Give up those whose time is over; gunicorn calls this all the time, with `force` at the end."""
@@ -159,6 +168,10 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
         self._answer_if_whole(conn, seen_at)
         self._lead()
 
+    def _come_to_lead(self) -> None:
+        self._is_leader_coming = False
+        self._lead()
+
     def _lead(self) -> None:
         try:
             self._lingering.lead(self._answer_if_whole)
@@ -180,9 +193,9 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
             while is_kept is True and conn.resume():
                 self._answering.seen_at = time.perf_counter()
                 is_kept = self.handle(conn)
-            if is_kept is True and not conn.received and conn.counted <= MAX_LINGERING_BYTES:
+            if is_kept is True and not conn.received and conn.counted <= self._max_counted:
                 lingers = self._lingering.add(conn)
-        except Exception:  # noqa: BLE001 # `handle` has answered and logged what it could
+        except BaseException:  # noqa: BLE001 # `handle` has answered and logged what it could, and nobody else looks
             is_kept = False
         if not lingers:
             self.method_queue.defer(self._finish, conn, is_kept)

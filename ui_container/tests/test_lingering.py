@@ -85,7 +85,26 @@ def test_how_many_are_in_line_is_known_and_when_nobody_is_any_longer(make, pair,
     assert in_line == [2, 1, 0] and told == [0]
 
 
-def test_who_comes_while_a_thread_waits_is_seen_at_once(make, pair):
+def test_a_callback_that_fails_does_so_once(make, pair):
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    lingering, conn = make(on_line_empty=fail), pair()
+    for one in (pair(), pair()):
+        one.client.send(b"ask")
+        lingering.add(one)
+    lingering.add(conn)
+    with pytest.raises(ZeroDivisionError):
+        lingering.lead(lambda *_: None)
+    assert lingering.needs_leader()
+    conn.client.send(b"ask")
+    answered = []
+    lingering.lead(lambda asking, _seen_at: answered.append(asking))
+    assert answered == [conn]
+
+
+def test_who_comes_while_a_thread_waits_is_seen_at_once(make, pair, monkeypatch):
+    monkeypatch.setattr(lingering_module, "LINGER_S", 60)
     lingering, answered = make(), threading.Event()
     silent, asking = pair(), pair()
     lingering.add(silent)
@@ -192,8 +211,11 @@ def test_behind_a_long_answer_those_in_line_get_the_threads_that_there_are(make,
 
 
 @pytest.mark.parametrize("others", [0, 1])
-def test_after_a_long_answer_its_own_thread_waits_for_the_next_request_if_no_other_does(slow, pair, others, given_back):
+def test_after_a_long_answer_its_own_thread_waits_for_the_next_request_if_no_other_does(
+    slow, pair, others, given_back, monkeypatch
+):
     """Whether another thread has led meanwhile, and has ended as nobody asked, or not."""
+    monkeypatch.setattr(lingering_module, "LINGER_S", 1)
     silent = [pair() for _ in range(others)]
     for conn in silent:
         slow.lingering.add(conn)
@@ -221,7 +243,8 @@ def test_an_error_ends_a_leader_and_nothing_else(make, pair):
     assert answered.wait(10)
 
 
-def test_nobody_waits_where_nobody_lingers(make):
+def test_nobody_waits_where_nobody_lingers(make, monkeypatch):
+    monkeypatch.setattr(lingering_module, "LINGER_S", 10)
     lingering = make()
     began = time.monotonic()
     lingering.lead(pytest.fail)

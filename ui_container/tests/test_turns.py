@@ -57,13 +57,14 @@ def test_who_has_waited_for_a_thread_before_is_served_as_that_says():
     first = Asker(turns, came, "first")
     until(lambda: came)
     askers = {}
-    for number, seen_at in enumerate((3.0, 1.0, 2.0, 1.0)):
-        turns.seen_at = lambda seen_at=seen_at: seen_at
-        name = f"{seen_at}, {number}"
+    now = time.perf_counter()
+    for number, ago_s in enumerate((1, 3, 2, 3)):
+        turns.seen_at = lambda ago_s=ago_s: now - ago_s
+        name = f"{ago_s} s ago, {number}"
         askers[name] = Asker(turns, came, name)
         until(lambda number=number: turns.waiting == number + 1)
     first.leave()
-    for name in ("1.0, 1", "1.0, 3", "2.0, 2", "3.0, 0"):
+    for name in ("3 s ago, 1", "3 s ago, 3", "2 s ago, 2", "1 s ago, 0"):
         until(lambda name=name: came[-1] == name)
         askers[name].leave()
 
@@ -101,6 +102,18 @@ def test_who_waits_too_long_is_refused_and_takes_no_place_any_more():
         assert refused.value.status == 503 and turns.waiting == 0
     first.leave()
     with turns.turn():
+        pass
+
+
+def test_what_somebody_has_waited_for_a_thread_is_part_of_the_wait():
+    turns, came = Turns(at_once=1, max_waiting=1, max_wait_s=30), []
+    first = Asker(turns, came, "first")
+    until(lambda: came)
+    turns.seen_at = lambda: time.perf_counter() - 40
+    with pytest.raises(Problem, match="within 30 s"), turns.turn():
+        pass
+    first.leave()
+    with turns.turn():  # it is served if it is its turn at once
         pass
 
 
