@@ -121,7 +121,7 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
         if self.cfg.is_ssl:
             super().enqueue_req(conn)
         else:
-            self.tpool.submit(self._serve, conn, time.perf_counter())
+            self.tpool.submit(self._serve, self._answer, conn, time.perf_counter())
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Do what the main thread does, and see to it that no long answer keeps those waiting who linger."""
@@ -130,7 +130,7 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
         # Where many threads wait their turn already, another one would only make them take the interpreter more often.
         relieved = self._lingering.relieve(max(0, self.spare_threads - busy))
         for conn, seen_at in relieved:
-            self.tpool.submit(self._serve_asking, conn, seen_at)
+            self.tpool.submit(self._serve, self._answer_if_whole, conn, seen_at)
         if relieved:
             self.on_shorter_line()
         if self._lingering.needs_leader() and not self._is_leader_coming:
@@ -158,14 +158,9 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
         self._lingering.close()
         super()._cap_keepalive(deadline)
 
-    def _serve(self, conn: Any, seen_at: float) -> None:  # noqa: ANN401 # as above
-        """Answer in a thread a request that is here, then lead unless another thread does."""
-        self._answer(conn, seen_at)
-        self._lead()
-
-    def _serve_asking(self, conn: Any, seen_at: float) -> None:  # noqa: ANN401 # as above
-        """Do the same for somebody whom the leader did not get to."""
-        self._answer_if_whole(conn, seen_at)
+    def _serve(self, answer: Callable[[Any, float], None], conn: Any, seen_at: float) -> None:  # noqa: ANN401 # as above
+        """Answer in a thread by `_answer` or `_answer_if_whole`, then lead unless another thread does."""
+        answer(conn, seen_at)
         self._lead()
 
     def _come_to_lead(self) -> None:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from digit_ui import lingering as lingering_module
 from digit_ui.lingering import PATIENCE_S, Lingering
+from test_health import until
 
 
 @pytest.fixture
@@ -43,13 +44,6 @@ def lead(lingering: Lingering, answer) -> threading.Thread:
     thread = threading.Thread(target=lingering.lead, args=(answer,), daemon=True)
     thread.start()
     return thread
-
-
-def until(is_so) -> None:
-    deadline = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def test_one_thread_answers_all_in_the_order_in_which_they_were_seen_to_ask(make, pair, given_back):

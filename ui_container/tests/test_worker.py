@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import DIGIT_STROKES
 from digit_ui.api import MAX_DRAWINGS
+from test_health import worker_pids
 from test_streams import Server
 
 BODY = json.dumps({"strokes": DIGIT_STROKES[7]})
@@ -87,11 +88,7 @@ def test_clients_that_ask_again_and_again_do_not_take_the_interpreter_from_each_
 
 def switches(server: Server) -> int:
     """Count how often the threads of the one worker have begun to wait."""
-    (worker,) = {
-        line["process"]
-        for line in map(json.loads, (line for line in server.log().splitlines() if line.startswith("{")))
-        if line.get("route") == "/predict"
-    }
+    (worker,) = worker_pids(server)
     count = 0
     for path in Path(f"/proc/{worker}/task").glob("*/status"):
         with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile
