@@ -108,4 +108,4 @@ def post_worker_init(worker) -> None:  # noqa: ANN001 # gunicorn's own type
     metrics = worker.wsgi.extensions["metrics"]
     metrics.seen_at, metrics.in_line = worker.seen_at, worker.in_line
     turns = worker.wsgi.extensions["turns"]
-    turns.seen_at, worker.on_shorter_line = worker.seen_at, turns.say
+    turns.waited_s, worker.on_shorter_line = worker.waited_s, turns.say

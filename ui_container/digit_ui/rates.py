@@ -5,12 +5,13 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from flask import Flask, Response, request
 from limits import RateLimitItem, parse
 from limits.errors import ConfigurationError
-from limits.storage import storage_from_string
+from limits.storage import RedisStorage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter, RateLimiter
 
 from digit_ui.access import QUIET
@@ -26,6 +27,9 @@ NOT_COUNTED = {*QUIET, None}
 # A storage that is away costs a request so long; then it is looked for, so often, beside the requests.
 STORAGE_TIMEOUT_S = 0.25
 STORAGE_PAUSE_S = 2
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 Answer = TypeVar("Answer")
 
@@ -104,13 +108,37 @@ def _shared(url: str) -> RateLimiter:
     # What a client does by itself, waiting for ever and trying again, would stop every answer while Redis is away.
     waits = {"socket_timeout": STORAGE_TIMEOUT_S, "socket_connect_timeout": STORAGE_TIMEOUT_S}
     try:
-        return FixedWindowRateLimiter(storage_from_string(url, **(waits if url.startswith("redis") else {})))
+        storage = storage_from_string(url, **(waits if url.startswith("redis") else {}))
     except ConfigurationError as error:
         scheme = url.partition(":")[0]
         raise ValueError(
             f"RATE_LIMIT_STORAGE names {scheme}, which cannot be used ({error}); name Redis, such as "
             "redis://127.0.0.1:6379, or leave the setting out to count in memory"
         ) from error
+    if type(storage) is RedisStorage:  # others have no such pool, or look for servers by themselves
+        pool = cast("Redis", storage.get_connection()).connection_pool
+        pool.connection_class = type("Connection", (_InTime, pool.connection_class), {})
+    return FixedWindowRateLimiter(storage)
+
+
+class _InTime:
+    """What a connection to Redis is given beside its own class: a limit for the lookup of the name as well.
+
+    Where the machine is lost on which Redis ran, nobody may know the name for a while, and asking takes five seconds.
+    """
+
+    def _connect(self) -> object:
+        connected: Future[object] = Future()
+        connect = super()._connect  # type: ignore[misc] # of the other class
+
+        def try_to() -> None:
+            try:
+                connected.set_result(connect())
+            except BaseException as error:  # noqa: BLE001 # raised where the connection is wanted
+                connected.set_exception(error)
+
+        threading.Thread(target=try_to, name="connect", daemon=True).start()
+        return connected.result(STORAGE_TIMEOUT_S)
 
 
 def _address() -> str:

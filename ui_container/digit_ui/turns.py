@@ -16,8 +16,8 @@ class Turns:
     """Lets `at_once` threads work and `max_waiting` others wait for them, first come, first served.
 
     More than the cores can do at once makes nobody's answer come sooner, and everybody's later. `changed` is told how
-    many work and how many wait; `seen_at` tells when the request came that the calling thread answers, which may have
-    waited for its thread already: nobody waits longer than `max_wait_s` for both.
+    many work and how many wait; `waited_s` tells how long the request that the calling thread answers has waited for
+    its thread: nobody waits longer than `max_wait_s` for both.
     """
 
     def __init__(self, at_once: int, max_waiting: int, max_wait_s: float) -> None:
@@ -25,8 +25,8 @@ class Turns:
         self.max_waiting = max_waiting
         self.max_wait_s = max_wait_s
         self.changed: Callable[[int, int], None] = lambda *_: None
+        self.waited_s: Callable[[], float] = lambda: 0.0
         self._working = 0
-        self.seen_at: Callable[[], float] = time.perf_counter
         self._waiting: list[tuple[float, int, threading.Event]] = []  # a heap
         self._arrivals = itertools.count()
         self._changing = threading.Lock()
@@ -63,11 +63,11 @@ class Turns:
                     f"{self.max_waiting} others are waiting already; ask again in a moment",
                     RETRY_AFTER_S,
                 )
-            called = threading.Event()
-            place = (self.seen_at(), next(self._arrivals), called)
+            called, waited_s = threading.Event(), self.waited_s()
+            place = (time.perf_counter() - waited_s, next(self._arrivals), called)
             heapq.heappush(self._waiting, place)
             self._say()
-        if not called.wait(max(0.0, self.max_wait_s - (time.perf_counter() - place[0]))):
+        if not called.wait(max(0.0, self.max_wait_s - waited_s)):
             self._give_up(place)
 
     def _give_up(self, place: tuple[float, int, threading.Event]) -> None:

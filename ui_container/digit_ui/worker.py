@@ -90,6 +90,10 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
         """Give when the request that the calling thread answers was seen to be here (`time.perf_counter`)."""
         return getattr(self._answering, "seen_at", time.perf_counter())
 
+    def waited_s(self) -> float:
+        """Give how long the request that the calling thread answers has waited for it, from when it was here."""
+        return getattr(self._answering, "waited_s", 0.0)
+
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take new connections or no more, and say so to the other workers."""
         super().set_accept_enabled(enabled)
@@ -181,12 +185,12 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
 
     def _answer(self, conn: Any, seen_at: float) -> None:  # noqa: ANN401 # as above
         """Answer a request that is here, and those that came with it; then the client lingers, or goes back."""
-        self._answering.seen_at = seen_at
+        self._begin(seen_at)
         lingers = False
         try:
             is_kept = self.handle(conn)
             while is_kept is True and conn.resume():
-                self._answering.seen_at = time.perf_counter()
+                self._begin(time.perf_counter())
                 is_kept = self.handle(conn)
             if is_kept is True and not conn.received and conn.counted <= self._max_counted:
                 lingers = self._lingering.add(conn)
@@ -194,6 +198,9 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc] # gunicorn comes with
             is_kept = False
         if not lingers:
             self.method_queue.defer(self._finish, conn, is_kept)
+
+    def _begin(self, seen_at: float) -> None:
+        self._answering.seen_at, self._answering.waited_s = seen_at, time.perf_counter() - seen_at
 
     def _finish(self, conn: Any, is_kept: object) -> None:  # noqa: ANN401 # as above
         """Wait in the main thread for the next request, or for the client to take the last answer and leave."""

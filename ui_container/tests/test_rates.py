@@ -151,6 +151,22 @@ def test_no_request_waits_while_a_storage_is_looked_for(client_with, redis_serve
     may_end.set()
 
 
+def test_no_request_waits_for_the_lookup_of_a_storages_name(client_with, monkeypatch):
+    """Which takes five seconds where a name server does not answer, as Docker's may not of a machine that is lost."""
+    may_end, ended = threading.Event(), []
+
+    def hangs(*_, **__) -> list:
+        may_end.wait(10)
+        ended.append(True)
+        raise socket.gaierror
+
+    client = client_with(RATE_LIMIT="2/hour", RATE_LIMIT_STORAGE="redis://counts.example:6379")
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    assert [ask(client).status_code for _ in range(3)] == [503, 503, 429]
+    assert not ended
+    may_end.set()
+
+
 def test_a_redis_that_says_nothing_is_waited_for_once_and_tokens_are_counted_all_the_same(client_with):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

@@ -57,14 +57,13 @@ def test_who_has_waited_for_a_thread_before_is_served_as_that_says():
     first = Asker(turns, came, "first")
     until(lambda: came)
     askers = {}
-    now = time.perf_counter()
-    for number, ago_s in enumerate((1, 3, 2, 3)):
-        turns.seen_at = lambda ago_s=ago_s: now - ago_s
-        name = f"{ago_s} s ago, {number}"
+    for number, waited_s in enumerate((10, 28, 20, 28)):
+        turns.waited_s = lambda waited_s=waited_s: waited_s
+        name = f"for {waited_s} s, {number}"
         askers[name] = Asker(turns, came, name)
         until(lambda number=number: turns.waiting == number + 1)
     first.leave()
-    for name in ("3 s ago, 1", "3 s ago, 3", "2 s ago, 2", "1 s ago, 0"):
+    for name in ("for 28 s, 1", "for 28 s, 3", "for 20 s, 2", "for 10 s, 0"):
         until(lambda name=name: came[-1] == name)
         askers[name].leave()
 
@@ -109,7 +108,7 @@ def test_what_somebody_has_waited_for_a_thread_is_part_of_the_wait():
     turns, came = Turns(at_once=1, max_waiting=1, max_wait_s=30), []
     first = Asker(turns, came, "first")
     until(lambda: came)
-    turns.seen_at = lambda: time.perf_counter() - 40
+    turns.waited_s = lambda: 40
     with pytest.raises(Problem, match="within 30 s"), turns.turn():
         pass
     first.leave()

@@ -6,13 +6,16 @@ import json
 import re
 import socket
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import DIGIT_STROKES
 from digit_ui.api import MAX_DRAWINGS
+from digit_ui.worker import LingeringWorker
 from test_health import worker_pids
 from test_streams import Server
 
@@ -120,6 +123,25 @@ def test_a_client_whose_answers_take_long_is_answered_again_and_again(server):
             assert answer.status == 200 and answer.read()
     assert connection.sock is first
     connection.close()
+
+
+def test_only_the_wait_for_a_thread_is_waiting_and_not_what_the_answer_takes():
+    """Else whoever a storage or a name server had kept for long would then be refused a turn."""
+    seen_at, told = time.perf_counter() - 3, []
+
+    class Worker(LingeringWorker):
+        def handle(self, _conn) -> bool:
+            told.append(self.waited_s())
+            time.sleep(0.05)
+            told.append(self.waited_s())
+            return False
+
+    worker = object.__new__(Worker)  # without a server around it
+    worker._answering, worker._lingering = threading.local(), None
+    worker.method_queue = SimpleNamespace(defer=lambda *_: None)
+    assert worker.waited_s() == 0
+    worker._answer(SimpleNamespace(), seen_at)
+    assert 3 <= told[0] == told[1] and worker.seen_at() == seen_at
 
 
 @pytest.mark.parametrize("server", [2], indirect=True)
