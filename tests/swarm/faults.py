@@ -60,10 +60,15 @@ def end_the_database(stack: Swarm, replicas: int, givers: Givers) -> None:
 
 
 def end_the_counts(stack: Swarm, replicas: int) -> None:
-    """Kill Redis, and wait until another one counts."""
+    """Kill Redis, wait until nobody knows its name, which many ask for then, and until another one counts."""
     lost = stack.task("redis")
     stack.wait_until(lambda: counts(lost))
     lost.node.docker("kill", lost.container)
+    scale(stack, "redis", 0)
+    replica = stack.tasks("ui_container")[0]
+    known = "import socket; print(socket.gethostbyname('redis'))"
+    stack.wait_until(lambda: not replica.node.python(replica.container, known, check=False))
+    scale(stack, "redis", 1)
     stack.wait_until(lambda: any(counts(task) for task in stack.tasks("redis") if task != lost))
     be_whole(stack, replicas)
 
@@ -98,8 +103,12 @@ def take_a_node_out(stack: Swarm, replicas: int) -> None:
 def spread(stack: Swarm, replicas: int) -> None:
     """Spread the replicas anew as README.md says: Swarm starts new ones where few are, and ends them where many are."""
     for count in (2 * replicas, replicas):
-        stack.manager.docker("service", "scale", "--detach", f"{NAME}_ui_container={count}")
+        scale(stack, "ui_container", count)
         be_whole(stack, count)
+
+
+def scale(stack: Swarm, service: str, count: int) -> None:
+    stack.manager.docker("service", "scale", "--detach", f"{NAME}_{service}={count}")
 
 
 def homes(stack: Swarm) -> list[Node]:

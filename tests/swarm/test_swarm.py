@@ -156,8 +156,11 @@ def test_a_database_that_ends_loses_nothing_acknowledged_and_drawings_are_read_m
 
 def test_counts_that_are_lost_cost_nobody_an_answer(stack):
     with stack.askers().at_work() as askers:
+        before = stack.retries()
         end_the_counts(stack, REPLICAS)
+        after = stack.retries()
     assert not askers.failures
+    assert after == before, "somebody waited for the counts, until the proxy asked again"
 
 
 def test_an_update_costs_nobody_an_answer(stack):
