@@ -2,6 +2,8 @@
 
 from urllib.parse import urlsplit
 
+from test_page import contrast
+
 
 def test_the_description_is_shown_and_an_operation_can_be_tried(server, browser):
     page = browser.new_page()
@@ -17,4 +19,15 @@ def test_the_description_is_shown_and_an_operation_can_be_tried(server, browser)
     page.locator(".live-responses-table").get_by_text('"digit": 7').wait_for()
     assert complaints == []
     assert hosts == {urlsplit(server.url).netloc}
+    page.close()
+
+
+def test_it_takes_the_colours_of_the_visitors_scheme_which_may_change(server, browser):
+    page = browser.new_page(color_scheme="dark")
+    page.goto(f"{server.url}/docs")
+    page.locator("#operations-reading-predict_predict").wait_for()
+    for selector in (".info .title", ".info p", ".opblock-summary-path", ".opblock-summary-description"):
+        assert contrast(page, selector) >= 4.5, selector
+    page.emulate_media(color_scheme="light")
+    page.locator("html:not(.dark-mode)").wait_for()
     page.close()
