@@ -34,6 +34,7 @@ from swarm_nodes import HOST
 
 REPLICAS = 2
 TIME_LIMIT_S = 15 * 60  # they take eight minutes on two cores
+ASKED_AGAIN_S = 8  # haproxy.cfg: after that time another replica is asked
 LIMITS_MIB = {"ui_container": 1536, "algo_container": 3072, "postgresql": 512, "redis": 128, "proxy": 1024}
 
 
@@ -156,11 +157,9 @@ def test_a_database_that_ends_loses_nothing_acknowledged_and_drawings_are_read_m
 
 def test_counts_that_are_lost_cost_nobody_an_answer(stack):
     with stack.askers().at_work() as askers:
-        before = stack.retries()
         end_the_counts(stack, REPLICAS)
-        after = stack.retries()
     assert not askers.failures
-    assert after == before, "somebody waited for the counts, until the proxy asked again"
+    assert askers.longest_s < ASKED_AGAIN_S, "somebody waited for the counts"
 
 
 def test_an_update_costs_nobody_an_answer(stack):
