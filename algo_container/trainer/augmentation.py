@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.dataset import SIDE
+from trainer.graphs import compiled
 from trainer.strokes import POINTS
 
 # Of pictures. Scanned digits vary by themselves: as far again as they do, and no further, or MNIST suffers.
@@ -90,7 +91,7 @@ def _affine(angle: tf.Tensor, slant: tf.Tensor, longer: tf.Tensor, larger: tf.Te
     return size[:, tf.newaxis, tf.newaxis] * tf.stack([tf.stack(row, -1) for row in rows], -2)
 
 
-@tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
+@compiled
 def _sample(pictures: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
     """Read the pictures at places (n, 2, 784), x and y in pixels, between four pixels; outside is paper."""
     count, side = tf.shape(pictures)[0], SIDE + 2
@@ -109,7 +110,7 @@ def _sample(pictures: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
     return tf.reshape(upper * (1 - y) + lower * y, [count, SIDE, SIDE, 1])
 
 
-@tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
+@compiled
 def _sharpen(pictures: tf.Tensor, thickness: tf.Tensor, contrast: tf.Tensor) -> tf.Tensor:
     """Thicken or thin the lines, and raise the contrast.
 

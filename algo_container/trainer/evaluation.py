@@ -11,6 +11,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from trainer.augmentation import choose_pens
 from trainer.dataset import LABELS, Digits
+from trainer.graphs import compiled
 from trainer.inference import BLOCK_ROWS, infer
 from trainer.rendering import render
 from trainer.strokes import Strokes
@@ -100,7 +101,7 @@ def evaluate_drawn(probabilities: np.ndarray, strokes: Strokes) -> Report:
     }
 
 
-@tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
+@compiled
 def _draw(points: tf.Tensor, pen: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return render(points, pen, *choose_pens(tf.shape(points)[0], seed))
 

@@ -10,6 +10,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from trainer.graphs import compiled
+
 BITS = 32
 
 
@@ -47,7 +49,7 @@ def _forward(
     return (*_normalise(extremes, sums, squares, _count(convolved), gamma, beta, epsilon), extremes)
 
 
-@tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
+@compiled
 def _fours(convolved: tf.Tensor, bias: tf.Tensor, bits: tf.Tensor, gamma: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Give of every four values that are pooled the extreme, the sum and the sum of squares."""
     kept = _relu_dropped(convolved, bias, bits)
@@ -57,7 +59,7 @@ def _fours(convolved: tf.Tensor, bias: tf.Tensor, bits: tf.Tensor, gamma: tf.Ten
     return sign * _pool(sign * kept), _sum_of_four(kept), _sum_of_four(kept * kept)
 
 
-@tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
+@compiled
 def _normalise(
     extremes: tf.Tensor,
     sums: tf.Tensor,
@@ -77,7 +79,7 @@ def _normalise(
     return gamma * tf.math.rsqrt(variance + epsilon) * (extremes - mean) + beta, mean, variance
 
 
-@tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
+@compiled
 def _backward(
     convolved: tf.Tensor,
     bias: tf.Tensor,

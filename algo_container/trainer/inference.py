@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.cores import PARTS
+from trainer.graphs import traced_once
 
 BLOCK_ROWS = 1_000
 
@@ -18,7 +19,7 @@ def infer(function: Callable[[tf.Tensor], Any], rows: np.ndarray) -> Any:  # noq
     It is traced with part of a block at a time, never with more than BLOCK_ROWS rows.
     """
 
-    @tf.function(input_signature=[block_of(rows, tf.float32)])  # type: ignore[untyped-decorator] # without types
+    @traced_once([block_of(rows, tf.float32)])
     def of_block(block: tf.Tensor) -> Any:  # noqa: ANN401 # as above
         return in_parts(function, block)
 

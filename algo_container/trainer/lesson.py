@@ -10,6 +10,7 @@ from trainer.convolution import convolve
 from trainer.cores import PARTS
 from trainer.dataset import SIDE
 from trainer.fused import drop_normalise_pool
+from trainer.graphs import compiled, traced_once, within_a_graph
 from trainer.inference import in_parts
 from trainer.rendering import render
 from trainer.strokes import NOT_A_DIGIT, POINTS
@@ -53,11 +54,13 @@ class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
         """What `fit` and `evaluate` report: loss and accuracy over the digits."""
         return [self._loss, self._accuracy]
 
+    @within_a_graph
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:  # noqa: ANN401 # as Keras hands it over
         """Teach one step of `Steps`."""
         self.learn_from(self.gradients(data))
         return dict(self.get_metrics_result())
 
+    @within_a_graph
     def gradients(self, data: Any) -> list[tf.Tensor]:  # noqa: ANN401 # as above
         """Find what one step of `Steps` would change of each trainable variable, and count its loss and accuracy."""
         (pictures, points, pen), labels = data
@@ -84,11 +87,12 @@ class Lesson(keras.Model):  # type: ignore[misc] # Keras comes without types
         gradients: list[tf.Tensor] = tape.gradient(loss, [variable.value for variable in self.trainable_variables])
         return gradients
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
+    @compiled
     def learn_from(self, gradients: list[tf.Tensor]) -> None:
         """Change what learns by its gradients, in one loop for each variable instead of two dozen."""
         self.optimizer.apply(gradients, self.trainable_variables)
 
+    @within_a_graph
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:  # noqa: ANN401 # as above
         """Examine the network on pictures and labels."""
         pictures, labels = data
@@ -138,9 +142,8 @@ def deal(rows: tf.Tensor) -> list[tf.Tensor]:
     return [tf.gather(rows, tf.range(first, tf.maximum(first, count), PARTS)) for first in range(PARTS)]
 
 
-@tf.function(  # type: ignore[untyped-decorator] # TensorFlow comes without types
-    # Of any number, so that it is traced once for all parts of a step, and for whole steps.
-    input_signature=[
+@traced_once(  # of any number, for all parts of a step, and for whole steps
+    [
         tf.TensorSpec([None, SIDE, SIDE, 1], tf.float32),
         tf.TensorSpec([None, POINTS, 2], tf.float32),
         tf.TensorSpec([None, POINTS - 1], tf.float32),

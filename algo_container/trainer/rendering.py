@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from trainer.dataset import SIDE
+from trainer.graphs import compiled
 
 BOX = 20.0
 CENTRE = 14.0
@@ -10,7 +11,7 @@ CENTRE = 14.0
 AWAY = 1e6
 
 
-@tf.function(jit_compile=True)  # type: ignore[untyped-decorator] # TensorFlow comes without types
+@compiled
 def render(points: tf.Tensor, pen: tf.Tensor, width_px: tf.Tensor, softness_px: tf.Tensor) -> tf.Tensor:
     """Return pictures float32 (n, 28, 28, 1) in 0..1, ink bright, for drawings as in Strokes, of any size and place.
 
