@@ -27,6 +27,7 @@ from trainer.errors import AccuracyTooLowError, ClusterError, DownloadError, Pee
 from trainer.feedback_store import FeedbackStore
 from trainer.heartbeat import beat
 from trainer.job import only_training
+from trainer.lasting import lasting
 from trainer.material import REPLAYED_ROWS, Material, read_data, read_material
 from trainer.published import published_from
 from trainer.rejoining import rejoin
@@ -161,8 +162,9 @@ def train(settings: Settings, status: JobStatus, cluster: Cluster | None = None)
         return 0
 
     # Only now: TensorFlow takes seconds to start, and what is wrong with the data should be said at once.
-    from trainer.progress import Progress
-    from trainer.publishing import check_writable
+    with lasting():
+        from trainer.progress import Progress
+        from trainer.publishing import check_writable
 
     status.enters("learning")
     if cluster is None or cluster.is_chief:
@@ -291,7 +293,8 @@ def retrain(settings: Settings, status: JobStatus) -> int:
     if isinstance(train_digits, Shards):
         train_digits = train_digits.sample(REPLAYED_ROWS)
 
-    from trainer import retraining  # only now, as above
+    with lasting():
+        from trainer import retraining  # only now, as above
 
     taught = retraining.Taught(train_digits, test_digits, strokes, drawings, data)
     # Another seed for more feedback: others are held out then. The same for the same: so it can be done again.
