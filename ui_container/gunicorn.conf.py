@@ -72,8 +72,9 @@ def pre_fork(server, worker) -> None:  # noqa: ANN001, ARG001 # gunicorn's own
 
 
 def post_fork(server, worker) -> None:  # noqa: ANN001, ARG001 # gunicorn's own
-    """Let a worker know its place."""
+    """Let a worker know its place, and load the application without looking for garbage in it."""
     os.environ["WORKER_PLACE"] = str(worker.place)
+    gc.disable()
 
 
 def child_exit(server, worker) -> None:  # noqa: ANN001, ARG001 # gunicorn's own
@@ -102,6 +103,7 @@ def when_ready(server) -> None:  # noqa: ANN001 # gunicorn's own type
 def post_worker_init(worker) -> None:  # noqa: ANN001 # gunicorn's own type
     """Tell the application what only its worker knows, and leave threads for short answers."""
     gc.freeze()  # what lives as long as the process need not be looked through again and again
+    gc.enable()
     streams = worker.wsgi.extensions["streams"]
     streams.places = capacity.threads // 2
     streams.is_serving = lambda: worker.alive
