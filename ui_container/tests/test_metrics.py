@@ -12,7 +12,9 @@ import pytest
 from conftest import DIGIT_STROKES, PRETRAINED, publish
 from digit_ui import create_app
 from digit_ui.problems import Problem
+from digit_ui.scraping import AllWorkers
 from digit_ui.settings import Settings
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.parser import text_string_to_metric_families
 from test_health import served, until, worker_pids
 
@@ -164,6 +166,16 @@ def test_it_is_text_as_prometheus_takes_it_compressed_for_whoever_takes_that(cli
     packed = client.get("/metrics", headers={"Accept-Encoding": "gzip"})
     assert packed.content_encoding == "gzip" and len(packed.data) < len(plain.data) / 3
     assert samples(gzip.decompress(packed.data).decode()).keys() == samples(plain.text).keys()
+
+
+def test_a_worker_that_has_just_made_its_file_keeps_nobody_from_the_others_counts(tmp_path):
+    key = mmap_key("digits_answers", "digits_answers_total", [], [], "Drawings read.")
+    with contextlib.closing(MmapedDict(str(tmp_path / "counter_1.db"))) as counted:
+        counted.write_value(key, 3, 0)
+    (tmp_path / "counter_2.db").touch()
+    (tmp_path / "gauge_livesum_3.db").symlink_to(tmp_path / "ended")
+    (answers,) = AllWorkers(tmp_path).collect()
+    assert [sample.value for sample in answers.samples] == [3]
 
 
 def test_it_can_be_switched_off(shared_dir, cache_dir):
