@@ -26,8 +26,11 @@ def test_it_takes_the_colours_of_the_visitors_scheme_which_may_change(server, br
     page = browser.new_page(color_scheme="dark")
     page.goto(f"{server.url}/docs")
     page.locator("#operations-reading-predict_predict").wait_for()
+    page.locator("html.dark-mode").wait_for()
     for selector in (".info .title", ".info p", ".opblock-summary-path", ".opblock-summary-description"):
         assert contrast(page, selector) >= 4.5, selector
+    code, line = (page.locator(place).first.bounding_box() for place in (".info code", ".info p:has(code)"))
+    assert code["y"] >= line["y"] - 1, "code covers the line above"
     page.emulate_media(color_scheme="light")
     page.locator("html:not(.dark-mode)").wait_for()
     page.close()
