@@ -65,7 +65,7 @@ def stack(time_limit, images, tmp_path_factory) -> Swarm:
 
 def test_it_stands_as_the_file_says(stack):
     """Replicas on both nodes, a proxy on each, one trainer beside its data; each read-only, bounded, without rights."""
-    assert {task.node.number for task in stack.tasks("ui_container")} == {1, 2}
+    assert {node.number for node in homes(stack)} == {1, 2}
     assert {task.node.number for task in stack.tasks("proxy")} == {1, 2}
     assert stack.task("algo_container").node is stack.manager is stack.task("postgresql").node
     for service, mebibytes in LIMITS_MIB.items():
@@ -193,4 +193,4 @@ def test_a_lost_node_costs_nobody_an_answer_and_its_replica_starts_elsewhere(sta
         after = stack.retries()
     assert not askers.failures
     assert after["wredis"] > before["wredis"], "nobody was asked again, so nothing was lost"
-    assert {task.node for task in stack.tasks("ui_container")} == {stack.manager}
+    assert set(homes(stack)) == {stack.manager}

@@ -19,6 +19,9 @@ from digit_ui.counts import Counts
 from digit_ui.problems import Problem
 from digit_ui.settings import Settings
 
+if TYPE_CHECKING:
+    from redis import Redis
+
 # Of wrong tokens. The right one is not looked at either once that many came from the same address.
 TOKEN_RATE = parse("10/minute")
 WRONG_TOKEN = (401, 403)
@@ -27,9 +30,6 @@ NOT_COUNTED = {*QUIET, None}
 # A storage that is away costs a request so long; then it is looked for, so often, beside the requests.
 STORAGE_TIMEOUT_S = 0.25
 STORAGE_PAUSE_S = 2
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 Answer = TypeVar("Answer")
 
@@ -124,7 +124,7 @@ def _shared(url: str) -> RateLimiter:
 class _InTime:
     """What a connection to Redis is given beside its own class: a limit for the lookup of the name as well.
 
-    Where the machine is lost on which Redis ran, nobody may know the name for a while, and asking takes five seconds.
+    Where the machine is lost on which Redis ran, nobody may know the name for a while, and asking takes ten seconds.
     """
 
     def _connect(self) -> object:

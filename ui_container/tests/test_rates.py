@@ -152,7 +152,7 @@ def test_no_request_waits_while_a_storage_is_looked_for(client_with, redis_serve
 
 
 def test_no_request_waits_for_the_lookup_of_a_storages_name(client_with, monkeypatch):
-    """Which takes five seconds where a name server does not answer, as Docker's may not of a machine that is lost."""
+    """Which takes ten seconds where a name server does not answer, as Docker's may not of a machine that is lost."""
     may_end, ended = threading.Event(), []
 
     def hangs(*_, **__) -> list:

@@ -1,12 +1,12 @@
 """As many drawings are read at once as there are cores; the others wait in a queue that ends."""
 
 import threading
-import time
 
 import pytest
 from conftest import DIGIT_STROKES
 from digit_ui.problems import Problem
 from digit_ui.turns import Turns
+from test_health import until
 
 BODY = {"strokes": DIGIT_STROKES[7]}
 
@@ -33,13 +33,6 @@ class Asker:
         self._thread.join(30)
 
 
-def until(condition) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 def test_who_came_first_is_served_first():
     turns, came = Turns(at_once=1, max_waiting=10, max_wait_s=30), []
     askers = []
@@ -57,13 +50,13 @@ def test_who_has_waited_for_a_thread_before_is_served_as_that_says():
     first = Asker(turns, came, "first")
     until(lambda: came)
     askers = {}
-    for number, waited_s in enumerate((10, 28, 20, 28)):
+    for number, waited_s in enumerate((2, 18, 10, 18)):
         turns.waited_s = lambda waited_s=waited_s: waited_s
         name = f"for {waited_s} s, {number}"
         askers[name] = Asker(turns, came, name)
         until(lambda number=number: turns.waiting == number + 1)
     first.leave()
-    for name in ("for 28 s, 1", "for 28 s, 3", "for 20 s, 2", "for 10 s, 0"):
+    for name in ("for 18 s, 1", "for 18 s, 3", "for 10 s, 2", "for 2 s, 0"):
         until(lambda name=name: came[-1] == name)
         askers[name].leave()
 
